@@ -3,7 +3,7 @@
 Swift checks signatures, payload hashes and expiry, so a test that passes here has met a production object store.
 It runs on Linux only, because it keeps its metadata in user extended attributes.
 
-boto3 needs path addressing and signature version 4::
+boto3 needs path addressing and signature version 4, which it does not choose by itself for presigned links::
 
     boto3.client("s3", endpoint_url=swift.endpoint_url, region_name=swift.region,
                  aws_access_key_id=swift.access_key, aws_secret_access_key=swift.secret_key,
