@@ -1,0 +1,125 @@
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from assets.models import Asset, Collection, Tag
+
+
+class TagSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Tag
+        fields = ["id", "name", "slug", "parent"]
+        read_only_fields = ["slug"]
+
+    def validate_parent(self, parent: Tag | None) -> Tag | None:
+        if parent and self.instance and self.instance in parent.ancestors(include_self=True):
+            raise serializers.ValidationError("a tag cannot be below itself")
+        return parent
+
+    def validate_name(self, name: str) -> str:
+        from assets.models.tag import tag_slug
+
+        try:
+            slug = tag_slug(name)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+        if self.instance is None and Tag.objects.filter(slug=slug).exists():
+            raise serializers.ValidationError(f"there is a tag {slug!r} already")
+        return name
+
+
+class CollectionSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Collection
+        fields = ["id", "name", "slug", "description", "created_at"]
+        read_only_fields = ["slug", "created_at"]
+
+    def validate_name(self, name: str) -> str:
+        from assets.models.collection import collection_slug
+
+        try:
+            slug = collection_slug(name)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+        if self.instance is None and Collection.objects.filter(slug=slug).exists():
+            raise serializers.ValidationError(f"there is a collection {slug!r} already")
+        return name
+
+
+class SlugsField(serializers.SlugRelatedField):
+    """Tags or collections by slug, many of them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(slug_field="slug", **kwargs)
+
+
+class AssetSerializer(serializers.ModelSerializer):
+    url = serializers.HyperlinkedIdentityField(view_name="api:asset-detail")
+    original = serializers.SerializerMethodField()
+    renditions = serializers.SerializerMethodField()
+    tags = SlugsField(many=True, queryset=Tag.objects.all(), required=False)
+    uploaded_by = serializers.CharField(source="uploaded_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = Asset
+        fields = [
+            "id",
+            "url",
+            "title",
+            "description",
+            "tags",
+            "kind",
+            "mime_type",
+            "filename",
+            "size",
+            "sha256",
+            "width",
+            "height",
+            "state",
+            "problem",
+            "metadata",
+            "uploaded_by",
+            "created_at",
+            "updated_at",
+            "taken_at",
+            "original",
+            "renditions",
+        ]
+        read_only_fields = [name for name in fields if name not in {"title", "description", "tags", "taken_at"}]
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_original(self, asset: Asset) -> str:
+        return self._absolute(reverse("original", args=[asset.pk]))
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "format": "uri"}})
+    def get_renditions(self, asset: Asset) -> dict[str, str]:
+        return {
+            rendition.preset: self._absolute(reverse("rendition", args=[asset.pk, rendition.preset]))
+            for rendition in asset.renditions.all()
+        }
+
+    def _absolute(self, path: str) -> str:
+        return self.context["request"].build_absolute_uri(path)
+
+    def to_representation(self, asset: Asset) -> dict[str, Any]:
+        """Add what a ranking annotated; the layer above annotates, this one only shows."""
+        shown = super().to_representation(asset)
+        for name in ("distance", "similarity"):
+            if hasattr(asset, name):
+                shown[name] = getattr(asset, name)
+        return shown
+
+
+class UploadSerializer(serializers.ModelSerializer):
+    """What an upload may carry (multipart/form-data)."""
+
+    file = serializers.FileField(write_only=True)
+    tags = SlugsField(many=True, queryset=Tag.objects.all(), required=False)
+    collections = SlugsField(many=True, queryset=Collection.objects.all(), required=False)
+
+    class Meta:
+        model = Asset
+        fields = ["file", "title", "description", "tags", "collections", "taken_at"]

@@ -1,0 +1,89 @@
+"""The API translates; what happens is decided in ``ingest``, ``querysets`` and the models."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import exceptions, parsers, status, viewsets
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from assets.api.errors import Conflict, ContentTooLarge
+from assets.api.serializers import AssetSerializer, CollectionSerializer, TagSerializer, UploadSerializer
+from assets.filters import AssetFilterSet
+from assets.ingest import Duplicate, Rejected, TooLarge, UnsupportedType, ingest
+from assets.models import Asset, Collection, Tag
+
+
+class AssetViewSet(viewsets.ModelViewSet):
+    """Assets: list and filter, upload, describe, delete."""
+
+    queryset = Asset.objects.none()  # for permissions and schema; every reader starts at visible_to
+    serializer_class = AssetSerializer
+    filterset_class = AssetFilterSet
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+
+    def get_queryset(self) -> Any:
+        return Asset.objects.visible_to(self.request.user).for_display()  # type: ignore[arg-type]
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Query parameters filter lists only; one asset is named by its id."""
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
+    def get_parsers(self) -> list[Any]:
+        if self.request is not None and self.request.method == "POST":
+            return [parsers.MultiPartParser()]
+        return super().get_parsers()
+
+    @extend_schema(
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: AssetSerializer,
+            409: OpenApiResponse(description="The library holds these bytes already; `existing` is their asset."),
+            413: OpenApiResponse(description="The file is larger than the limit."),
+            415: OpenApiResponse(description="The bytes are of no picture format that can be kept."),
+        },
+    )
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        self._refuse_declared_size(request)
+        upload = UploadSerializer(data=request.data)
+        upload.is_valid(raise_exception=True)
+        fields = dict(upload.validated_data)
+        file = fields.pop("file")
+        try:
+            asset = ingest(file, name=file.name, user=request.user, **fields)
+        except Duplicate as error:
+            url = reverse("api:asset-detail", args=[error.existing.pk], request=request)
+            raise Conflict(str(error), existing=url, existing_id=error.existing.pk) from error
+        except TooLarge as error:
+            raise ContentTooLarge(str(error)) from error
+        except UnsupportedType as error:
+            unsupported = exceptions.UnsupportedMediaType("")
+            unsupported.detail = str(error)
+            raise unsupported from error
+        except Rejected as error:
+            raise exceptions.ValidationError({"file": str(error)}) from error
+        shown = self.get_serializer(asset).data
+        return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": shown["url"]})
+
+    def _refuse_declared_size(self, request: Any) -> None:
+        """Refuse by the declared length, before a byte of the body is read."""
+        declared = request.META.get("CONTENT_LENGTH") or "0"
+        if declared.isdecimal() and int(declared) > settings.DAM_MAX_UPLOAD_BYTES + 1024 * 1024:
+            megabytes = settings.DAM_MAX_UPLOAD_BYTES // (1024 * 1024)
+            raise ContentTooLarge(f"The request is larger than the limit of {megabytes} MB.")
+
+
+class CollectionViewSet(viewsets.ModelViewSet):
+    queryset = Collection.objects.all()
+    serializer_class = CollectionSerializer
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.save(created_by=self.request.user)
+
+
+class TagViewSet(viewsets.ModelViewSet):
+    queryset = Tag.objects.all()
+    serializer_class = TagSerializer
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]

@@ -1,0 +1,193 @@
+"""The decoder process: reads jobs from standard input, decodes one picture each, writes the results.
+
+It runs without Django and under the limits that ``sandbox`` sets. A job is one JSON line
+``{"path", "presets": {name: longest side}, "side", "max_pixels"}``; the answer is one JSON line and, after it, as many
+bytes as its ``blobs`` name: the renditions (WebP), then the picture (raw RGB).
+"""
+
+import json
+import math
+import sys
+from datetime import datetime, timedelta, timezone
+from io import BytesIO
+from typing import Any, BinaryIO
+
+import pillow_heif
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP"]
+# The longest side handed on, however narrow the picture: whoever embeds it crops to the middle anyway.
+LONGEST = 4096
+
+EXIF = ExifTags.Base
+METADATA = {
+    "camera_make": EXIF.Make,
+    "camera_model": EXIF.Model,
+    "lens": EXIF.LensModel,
+    "aperture": EXIF.FNumber,
+    "exposure_seconds": EXIF.ExposureTime,
+    "iso": EXIF.ISOSpeedRatings,
+    "focal_length_mm": EXIF.FocalLength,
+    "artist": EXIF.Artist,
+    "copyright": EXIF.Copyright,
+    "image_description": EXIF.ImageDescription,
+    "software": EXIF.Software,
+}
+
+
+class Undecodable(Exception):
+    """The bytes are not a picture that can be decoded here; the message says why."""
+
+
+class DecoderDied(Undecodable):
+    """The decoder crashed, hung or was ended over these bytes; another try might go better."""
+
+
+def decode(job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Decode one picture; return its facts and the blobs (renditions in the order of the presets, then raw RGB)."""
+    presets: dict[str, int] = job["presets"]
+    with Image.open(job["path"], formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > job["max_pixels"]:
+            limit = job["max_pixels"] / 1e6
+            raise Undecodable(f"{width:,} × {height:,} pixels is over the limit of {limit:,.0f} megapixels")
+        exif = image.getexif()
+        facts = _facts(image, exif)
+        # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; never below what the largest output needs.
+        scale = max(max(presets.values(), default=1) / max(width, height), job["side"] / min(width, height))
+        image.draft("RGB", (math.ceil(width * scale), math.ceil(height * scale)))
+        picture = _upright_rgb(image)
+    if exif.get(EXIF.Orientation, 1) in (5, 6, 7, 8):
+        width, height = height, width
+    facts |= {"width": width, "height": height}
+
+    blobs, renditions = [], {}
+    for preset, longest in presets.items():
+        small = picture.copy()
+        small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+        buffer = BytesIO()
+        small.save(buffer, "WEBP", quality=85, method=2)
+        blobs.append(buffer.getvalue())
+        renditions[preset] = {"width": small.width, "height": small.height}
+    handed_on = _scaled_for_embedding(picture, job["side"])
+    blobs.append(handed_on.tobytes())
+    facts |= {"renditions": renditions, "picture": list(handed_on.size)}
+    return facts, blobs
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    """Return the first frame as sRGB on white, turned as the camera was held."""
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    if profile and upright.mode in ("RGB", "RGBA", "L", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            mode = "RGBA" if upright.mode == "RGBA" else "RGB"
+            upright = ImageCms.profileToProfile(upright, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+        except ImageCms.PyCMSError:
+            pass  # a broken profile is common in old files and no reason to refuse the picture
+    if upright.mode.startswith("I;16") or upright.mode == "I":
+        upright = upright.point(lambda value: value / 256).convert("L")
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        upright = Image.new("RGBA", layer.size, "white")
+        upright.alpha_composite(layer)
+    return upright.convert("RGB")
+
+
+def _scaled_for_embedding(picture: Image.Image, side: int) -> Image.Image:
+    """Return the picture with its short side at ``side`` pixels (or as it is, when smaller), cut to LONGEST."""
+    short = min(picture.size)
+    if short > side:
+        size = (round(picture.width * side / short), round(picture.height * side / short))
+        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    if max(picture.size) > LONGEST:
+        left, top = max(0, (picture.width - LONGEST) // 2), max(0, (picture.height - LONGEST) // 2)
+        picture = picture.crop((left, top, left + min(LONGEST, picture.width), top + min(LONGEST, picture.height)))
+    return picture
+
+
+def _facts(image: Image.Image, exif: Image.Exif) -> dict[str, Any]:
+    """Return format and metadata as JSON can hold them. Metadata is a courtesy: a broken tag is left out."""
+    detail = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
+    metadata = {name: value for name, tag in METADATA.items() if (value := _plain(detail.get(tag))) not in (None, "")}
+    if position := _position(exif.get_ifd(ExifTags.IFD.GPSInfo)):
+        metadata["gps"] = position
+    return {"format": image.format, "metadata": metadata, "taken_at": _taken_at(detail)}
+
+
+def _plain(value: Any) -> str | int | float | None:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return value.replace("\x00", "").strip()[:1000]
+    if isinstance(value, tuple):
+        value = value[0] if value else None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else round(number, 6)
+
+
+def _taken_at(detail: dict[int, Any]) -> str | None:
+    """Return EXIF's DateTimeOriginal as ISO 8601, with its offset where the camera wrote one."""
+    text = _plain(detail.get(EXIF.DateTimeOriginal) or detail.get(EXIF.DateTime))
+    try:
+        taken = datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
+    offset = str(_plain(detail.get(EXIF.OffsetTimeOriginal)) or "")
+    try:
+        hours, minutes = offset[1:].split(":")
+        delta = timedelta(hours=int(hours), minutes=int(minutes))
+        taken = taken.replace(tzinfo=timezone(-delta if offset[0] == "-" else delta))
+    except (ValueError, IndexError):
+        pass
+    return taken.isoformat()
+
+
+def _position(gps: dict[int, Any]) -> dict[str, float] | None:
+    """Return latitude and longitude in degrees from EXIF's degrees, minutes and seconds."""
+    try:
+        degrees = {}
+        for name, value, reference, negative, limit in (
+            ("latitude", ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLatitudeRef, "S", 90),
+            ("longitude", ExifTags.GPS.GPSLongitude, ExifTags.GPS.GPSLongitudeRef, "W", 180),
+        ):
+            whole, minutes, seconds = (float(part) for part in gps[value])
+            angle = whole + minutes / 60 + seconds / 3600
+            if not abs(angle) <= limit:
+                return None
+            degrees[name] = round(-angle if gps.get(reference) == negative else angle, 7)
+        return degrees
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def serve(jobs: BinaryIO, results: BinaryIO) -> None:
+    """Answer jobs until standard input ends."""
+    pillow_heif.register_heif_opener()
+    Image.MAX_IMAGE_PIXELS = None  # the job's own limit is checked before anything is decoded
+    for line in iter(jobs.readline, b""):
+        job = json.loads(line)
+        blobs: list[bytes] = []
+        try:
+            answer, blobs = decode(job)
+        except Undecodable as error:
+            answer = {"problem": str(error)}
+        except MemoryError:
+            answer = {"problem": "decoding needs more memory than the limit allows"}
+        except Exception as error:  # a decoder may raise anything on hostile bytes: its words are the reason
+            answer = {"problem": f"{type(error).__name__}: {error}"}
+        answer["blobs"] = [len(blob) for blob in blobs]
+        results.write(json.dumps(answer).encode() + b"\n")
+        for blob in blobs:
+            results.write(blob)
+        results.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,179 @@
+"""Decoding in child processes that may crash, hang or eat memory without harm to the caller.
+
+A child is started once and takes many pictures, one at a time; it has limits on memory, CPU time, open files and
+written bytes, and its parent ends it when a picture takes longer than the wall-clock limit.
+"""
+
+import json
+import os
+import queue
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from assets.imaging.decoder import DecoderDied, Undecodable
+
+PICTURES_PER_CHILD = 500  # decoders leak; a fresh child costs about 0.2 s
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one decoder may take: bytes of address space, CPU and wall seconds for one picture, children at a time."""
+
+    memory_bytes: int = 2 * 1024**3
+    cpu_seconds: int = 20
+    wall_seconds: float = 30
+    processes: int = 2
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One decoded picture.
+
+    ``width`` and ``height`` are the upright original's in pixels; ``renditions`` maps a preset to (WebP bytes, width,
+    height); ``picture`` is RGB with its short side at the size asked for, or smaller.
+    """
+
+    width: int
+    height: int
+    format: str
+    metadata: dict[str, Any]
+    taken_at: str | None
+    renditions: dict[str, tuple[bytes, int, int]]
+    picture: Image.Image
+
+
+class _Child:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.pictures = 0
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "assets.imaging.decoder"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).resolve().parents[2],
+            env={"PATH": os.environ.get("PATH", ""), "MALLOC_ARENA_MAX": "2"},
+        )
+        pid = self.process.pid
+        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
+
+    def decode(self, job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        """Send one job and read its answer; raise DecoderDied when the child dies over it."""
+        assert self.process.stdin and self.process.stdout
+        self.pictures += 1
+        self._allow_more_cpu()
+        overdue = threading.Event()
+
+        def end() -> None:
+            overdue.set()
+            self.process.kill()
+
+        alarm = threading.Timer(self.limits.wall_seconds, end)
+        alarm.start()
+        try:
+            self.process.stdin.write(json.dumps(job).encode() + b"\n")
+            self.process.stdin.flush()
+            answer = json.loads(self.process.stdout.readline() or "null")
+            blobs = [self._read(size) for size in answer["blobs"]] if answer else []
+        except (OSError, EOFError, json.JSONDecodeError):
+            answer = None
+        finally:
+            alarm.cancel()
+        if answer is None:
+            self.close()
+            raise DecoderDied(self._obituary(overdue.is_set()))
+        return answer, blobs
+
+    def _read(self, size: int) -> bytes:
+        assert self.process.stdout
+        data = self.process.stdout.read(size)
+        if len(data) < size:
+            raise EOFError
+        return data
+
+    def _allow_more_cpu(self) -> None:
+        """Move the CPU limit on: it counts the whole life of a process and ours is for one picture."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        soft = int(used) + 1 + self.limits.cpu_seconds
+        resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+    def _obituary(self, overdue: bool) -> str:
+        code = self.process.returncode
+        if overdue:
+            return f"the decoder took longer than {self.limits.wall_seconds:g} seconds and was ended"
+        if code == -24:  # SIGXCPU
+            return f"the decoder used more than {self.limits.cpu_seconds} seconds of CPU time and was ended"
+        return f"the decoder died over this file (signal {-code})" if code < 0 else f"the decoder exited with {code}"
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+class Sandbox:
+    """A pool of decoder children; safe to use from several threads."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
+
+    def decode(self, path: Path, *, presets: dict[str, int], side: int, max_pixels: int) -> Decoded:
+        """Decode the picture at ``path``; raise Undecodable with the reason when that is not possible."""
+        job = {"path": str(path), "presets": presets, "side": side, "max_pixels": max_pixels}
+        child = self._take()
+        try:
+            answer, blobs = child.decode(job)
+        except BaseException:
+            child.close()
+            raise
+        self._give_back(child)
+        if problem := answer.get("problem"):
+            raise Undecodable(problem)
+        *files, pixels = blobs
+        sizes = answer["renditions"].items()
+        return Decoded(
+            width=answer["width"],
+            height=answer["height"],
+            format=answer["format"],
+            metadata=answer["metadata"],
+            taken_at=answer["taken_at"],
+            renditions={
+                preset: (file, size["width"], size["height"]) for (preset, size), file in zip(sizes, files, strict=True)
+            },
+            picture=Image.frombytes("RGB", tuple(answer["picture"]), pixels),
+        )
+
+    def map(self, function: Any, items: Iterable[Any]) -> Iterator[Any]:
+        """Apply ``function`` to every item, as many at a time as there may be children; in order."""
+        with ThreadPoolExecutor(self.limits.processes, thread_name_prefix="decode") as threads:
+            yield from threads.map(function, items)
+
+    def _take(self) -> _Child:
+        try:
+            child = self._idle.get_nowait()
+        except queue.Empty:
+            return _Child(self.limits)
+        return child if child.process.poll() is None else _Child(self.limits)
+
+    def _give_back(self, child: _Child) -> None:
+        if child.pictures < PICTURES_PER_CHILD:
+            self._idle.put(child)
+        else:
+            child.close()
+
+    def close(self) -> None:
+        while not self._idle.empty():
+            self._idle.get().close()

@@ -1,0 +1,145 @@
+"""Bytes in, one asset out: checked, told apart by content, stored whole or not at all."""
+
+import hashlib
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import filetype
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.base import File
+from django.db import connection, transaction
+
+from assets import storage
+from assets.imaging import PRESETS
+from assets.models import Asset, Collection, Kind, Tag
+
+logger = logging.getLogger(__name__)
+
+# What filetype finds in the bytes, and the kind it makes. SVG and HTML are scripts and not in it.
+KINDS = {f"image/{name}": Kind.IMAGE for name in ("jpeg", "png", "webp", "gif", "avif", "heic", "heif", "tiff", "bmp")}
+
+
+class Rejected(ValueError):
+    """The bytes or their name cannot become an asset; the message says why, in words for the person who sent them."""
+
+    code = "rejected"
+
+
+class Empty(Rejected):
+    code = "empty"
+
+
+class TooLarge(Rejected):
+    code = "too_large"
+
+
+class UnsupportedType(Rejected):
+    code = "unsupported_type"
+
+
+class Duplicate(Rejected):
+    """The library holds these bytes already, as ``existing``."""
+
+    code = "duplicate"
+
+    def __init__(self, existing: Asset) -> None:
+        self.existing = existing
+        super().__init__(f"These bytes are already here, as asset {existing.pk} ({existing}).")
+
+
+def ingest(
+    content: File,
+    *,
+    name: str,
+    user: AbstractBaseUser | None = None,
+    tags: Iterable[Tag] = (),
+    collections: Iterable[Collection] = (),
+    **fields: Any,
+) -> Asset:
+    """Store ``content`` as a new asset and return it.
+
+    ``name`` is the user's file name, kept as a column only; ``fields`` are further columns (title, description,
+    taken_at …). Raises a ``Rejected`` (``Duplicate`` among them) with nothing stored.
+    """
+    name = clean_name(name)
+    mime_type = _sniff(content, name)
+    sha256 = _digest(content)
+    key = storage.original_key(sha256)
+    with _only_writer_of(sha256):
+        if existing := Asset.objects.filter(sha256=sha256).first():
+            raise Duplicate(existing)
+        try:
+            content.seek(0)
+            storage.originals().save(key, content)
+            with transaction.atomic():
+                asset = Asset.objects.create(
+                    original=key,
+                    filename=name,
+                    sha256=sha256,
+                    size=content.size,
+                    mime_type=mime_type,
+                    kind=KINDS[mime_type],
+                    uploaded_by=user,
+                    **fields,
+                )
+                asset.tags.set(tags)
+                asset.collections.set(collections)
+        except BaseException:
+            storage.originals().delete(key)
+            raise
+    return asset
+
+
+def delete_files(sha256: str) -> None:
+    """Delete the stored files of a deleted asset, unless the same bytes have come back as a new one."""
+    with _only_writer_of(sha256):
+        if not Asset.objects.filter(sha256=sha256).exists():
+            storage.originals().delete(storage.original_key(sha256))
+            for preset in PRESETS:
+                storage.renditions().delete(storage.rendition_key(sha256, preset))
+
+
+def clean_name(name: str) -> str:
+    """Return the last part of a path as a file name that can be shown: no separators, no control characters."""
+    name = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    name = "".join(char for char in name if unicodedata.category(char)[0] != "C").strip()
+    if name in {"", ".", ".."}:
+        raise Rejected("The file has no name.")
+    stem, dot, suffix = name.rpartition(".")
+    return name if len(name) <= 255 else f"{stem[: 254 - len(suffix)]}{dot}{suffix}"[:255]
+
+
+def _sniff(content: File, name: str) -> str:
+    """Return the MIME type that the bytes themselves show; refuse what cannot be an asset."""
+    if not content.size:
+        raise Empty(f"{name} is empty.")
+    if content.size > settings.DAM_MAX_UPLOAD_BYTES:
+        megabytes = settings.DAM_MAX_UPLOAD_BYTES // (1024 * 1024)
+        raise TooLarge(f"{name} is larger than the limit of {megabytes} MB.")
+    content.seek(0)
+    found = filetype.guess_mime(content.read(8192))
+    if found not in KINDS:
+        what = f"its bytes are {found}" if found else "its bytes are of no known picture format"
+        raise UnsupportedType(f"{name} is not a picture that can be kept here: {what}.")
+    return found
+
+
+def _digest(content: File) -> str:
+    digest = hashlib.sha256()
+    content.seek(0)
+    for chunk in content.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _only_writer_of(sha256: str) -> Iterator[None]:
+    """Hold a database-wide lock on this content, so that its upload and its deletion cannot cross."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [sha256])
+        yield

@@ -1,0 +1,5 @@
+from assets.models.asset import Asset, Kind, Rendition
+from assets.models.collection import Collection
+from assets.models.tag import Tag
+
+__all__ = ["Asset", "Collection", "Kind", "Rendition", "Tag"]

@@ -1,0 +1,26 @@
+"""What follows from saving and deleting rows. ``prepared`` tells the layers above that an asset was decoded."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import Signal, receiver
+
+from assets import doorbell, ingest
+from assets.ledger import State
+from assets.models import Asset
+
+# Sent by assets.preparation after a batch, with ``pictures: dict[asset id, PIL.Image]``: RGB, upright, as decoded.
+# It spares the receiver a second decoding; who misses it can read the preview rendition later.
+prepared = Signal()
+
+
+@receiver(post_save, sender=Asset, dispatch_uid="assets.prepare")
+def ask_for_preparation(sender: type[Asset], instance: Asset, raw: bool = False, **kwargs: Any) -> None:
+    if not raw and instance.state == State.PENDING:
+        doorbell.ring("assets.tasks.prepare_pending")
+
+
+@receiver(post_delete, sender=Asset, dispatch_uid="assets.delete_files")
+def delete_files(sender: type[Asset], instance: Asset, **kwargs: Any) -> None:
+    transaction.on_commit(lambda: ingest.delete_files(instance.sha256), robust=True)

@@ -1,0 +1,70 @@
+"""Where bytes live: two storages, and keys made from content."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+
+def originals() -> Storage:
+    return storages["originals"]
+
+
+def renditions() -> Storage:
+    return storages["renditions"]
+
+
+def original_key(sha256: str) -> str:
+    """Content address of an original; the user's file name has no part in it."""
+    return f"{sha256[:2]}/{sha256}"
+
+
+def rendition_key(sha256: str, preset: str) -> str:
+    return f"{sha256[:2]}/{sha256}/{preset}.webp"
+
+
+@contextmanager
+def local_copy(file: File) -> Iterator[Path]:
+    """Yield a path on this machine that holds the file's bytes: its own where there is one, else a temporary copy."""
+    try:
+        path = file.path  # type: ignore[attr-defined]
+    except NotImplementedError:
+        path = None
+    if path is not None:
+        yield Path(path)
+        return
+    with tempfile.NamedTemporaryFile() as copy, file.open("rb") as source:
+        for chunk in source.chunks():
+            copy.write(chunk)
+        copy.flush()
+        yield Path(copy.name)
+
+
+class AtomicFileSystemStorage(FileSystemStorage):
+    """A file system storage in which a file is there whole or not at all.
+
+    Writing a key again replaces it: keys are content addresses, so the bytes are the same.
+    """
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(allow_overwrite=True, **options)  # type: ignore[misc, arg-type]
+
+    def _save(self, name: str, content: File) -> str:
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
+            try:
+                for chunk in content.chunks():
+                    part.write(chunk)
+                part.flush()
+                os.fsync(part.fileno())
+                os.chmod(part.name, 0o644)
+                os.replace(part.name, target)
+            except BaseException:
+                os.unlink(part.name)
+                raise
+        return name

@@ -1,0 +1,33 @@
+"""Where the settings come from: the environment, an optional .env file, and the data directory."""
+
+import secrets
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/name is read for any NAME
+env.read_env(BASE_DIR / ".env")
+
+DATA_DIR = Path(env.str("DAM_DATA_DIR", default=str(BASE_DIR / ".dam"))).expanduser().resolve()
+
+
+def private_text(name: str, make: str | None = None) -> str:
+    """Return the secret kept in the data directory as ``name``, making it (mode 0600) on first use.
+
+    ``make`` is the text to store when there is none yet; without it a random one is drawn.
+    """
+    path = DATA_DIR / name
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{name}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_text(make or secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(draft)  # fails where another process was first: then its text counts
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,262 @@
+"""Django settings, all of them readable from the environment (see .env.example for the list)."""
+
+from datetime import timedelta
+from typing import Any
+
+from dam import postgres
+from dam.broker import transport_options
+from dam.env import BASE_DIR, DATA_DIR, env, private_text
+
+DEBUG = env.bool("DJANGO_DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or private_text("secret-key")
+
+DAM_HOST = env.str("DAM_HOST", default="127.0.0.1")
+DAM_PORT = env.int("DAM_PORT", default=8000)
+DAM_URL = env.str("DAM_URL", default="").rstrip("/")
+ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", DAM_HOST])
+CSRF_TRUSTED_ORIGINS = [DAM_URL] if DAM_URL else []
+if DAM_URL:
+    ALLOWED_HOSTS.append(DAM_URL.split("://", 1)[-1].split("/")[0].rsplit(":", 1)[0])
+if DAM_URL.startswith("https://"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 3600
+
+# Anonymous visitors may look at the library, never change it.
+DAM_PUBLIC_READ = env.bool("DAM_PUBLIC_READ", default=False)
+
+INSTALLED_APPS = [
+    "dam",
+    "search",
+    "assets",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "tree_queries",
+    "storages",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "dam.urls"
+WSGI_APPLICATION = "dam.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "search"
+LOGOUT_REDIRECT_URL = "search"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -------------------------------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db("DATABASE_URL") if env.str("DATABASE_URL", default="") else postgres.connection(DATA_DIR),
+}
+DATABASES["default"]["OPTIONS"] = {
+    "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=10), "timeout": 10},
+    "connect_timeout": 5,
+    # Rankings stay complete under any filter: an HNSW scan goes on until the page is full, in order of distance.
+    # Every reader gets this, admin and shell included, because it is a property of the connection.
+    "options": " ".join(
+        f"-c {name}={value}"
+        for name, value in {
+            "hnsw.iterative_scan": "strict_order",
+            "hnsw.ef_search": 200,
+            "hnsw.max_scan_tuples": 2_147_483_647,
+            "hnsw.scan_mem_multiplier": 64,
+            "statement_timeout": env.int("DAM_STATEMENT_TIMEOUT_MS", default=30_000),
+        }.items()
+    ),
+}
+
+# --- Files ----------------------------------------------------------------------------------------------------------
+DAM_S3_BUCKET = env.str("DAM_S3_BUCKET", default="")
+DAM_URL_EXPIRY = timedelta(seconds=env.int("DAM_URL_EXPIRY", default=3600))
+
+
+def _storage(location: str) -> dict[str, Any]:
+    """Storage of one kind of file: a prefix of the bucket when there is one, else a folder of the data directory."""
+    if not DAM_S3_BUCKET:
+        return {
+            "BACKEND": "assets.storage.AtomicFileSystemStorage",
+            "OPTIONS": {"location": DATA_DIR / "media" / location},
+        }
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": DAM_S3_BUCKET,
+            "location": location,
+            "endpoint_url": env.str("AWS_S3_ENDPOINT_URL", default=None),
+            "region_name": env.str("AWS_S3_REGION_NAME", default=None),
+            "access_key": env.str("AWS_ACCESS_KEY_ID", default=None),
+            "secret_key": env.str("AWS_SECRET_ACCESS_KEY", default=None),
+            "addressing_style": env.str("AWS_S3_ADDRESSING_STYLE", default="auto"),
+            "signature_version": "s3v4",
+            "default_acl": None,
+            "querystring_auth": True,
+            "querystring_expire": int(DAM_URL_EXPIRY.total_seconds()),
+            "file_overwrite": True,  # keys are made from the content: the same key is the same bytes
+            "client_config": _s3_client_config(),
+        },
+    }
+
+
+def _s3_client_config() -> Any:
+    from botocore.config import Config
+
+    return Config(
+        s3={"addressing_style": env.str("AWS_S3_ADDRESSING_STYLE", default="auto")},
+        signature_version="s3v4",
+        # Stores that are not Amazon's may refuse the checksums that newer boto adds to every request.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"max_attempts": 3},
+    )
+
+
+STORAGES = {
+    "originals": _storage("originals"),
+    "renditions": _storage("renditions"),
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing may land outside the two above
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+STATIC_URL = "static/"
+STATIC_ROOT = env.str("DJANGO_STATIC_ROOT", default=str(DATA_DIR / "static"))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# --- Pictures -------------------------------------------------------------------------------------------------------
+DAM_MAX_UPLOAD_BYTES = env.int("DAM_MAX_UPLOAD_MB", default=512) * 1024 * 1024
+DAM_MAX_PIXELS = env.int("DAM_MAX_MEGAPIXELS", default=200) * 1_000_000
+DAM_DECODER = {
+    "memory_bytes": env.int("DAM_DECODER_MEMORY_MB", default=2048) * 1024 * 1024,
+    "cpu_seconds": env.int("DAM_DECODER_CPU_SECONDS", default=20),
+    "wall_seconds": env.int("DAM_DECODER_WALL_SECONDS", default=30),
+    "processes": env.int("DAM_DECODER_PROCESSES", default=2),
+}
+FILE_UPLOAD_TEMP_DIR = env.str("DAM_UPLOAD_TEMP_DIR", default=None)
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+
+# --- Search ---------------------------------------------------------------------------------------------------------
+# "emoji-scenes" (bundled), an open_clip "ARCHITECTURE/WEIGHTS" pair, or "ARCHITECTURE:/path/to/checkpoint".
+DAM_MODEL = env.str("DAM_MODEL", default="emoji-scenes")
+DAM_MODEL_CACHE = env.str("DAM_MODEL_CACHE", default=None)
+# Rankings over at most this many matching rows compare every one of them; larger ones may use the HNSW index.
+DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)
+
+# --- Celery ---------------------------------------------------------------------------------------------------------
+# The database is the truth and the broker only a doorbell (docs/decisions/0003): nothing is lost with the broker.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="pgmq://")
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(CELERY_BROKER_URL, DATABASES["default"])
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "dam"
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # kombu's pgmq transport cannot do it
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+DAM_SWEEP_SECONDS = env.int("DAM_SWEEP_SECONDS", default=15)
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": f"{name}.tasks.sweep", "schedule": DAM_SWEEP_SECONDS, "options": {"expires": DAM_SWEEP_SECONDS}}
+    for name in ("assets", "search")
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+
+# --- API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",  # first: its WWW-Authenticate header makes a missing sign-in a 401
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["assets.api.permissions.ReadOrModelPermissions"],
+    "DEFAULT_FILTER_BACKENDS": ["assets.api.filters.StrictFilterBackend", "search.filters.SemanticFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "assets.api.pagination.Pagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "EXCEPTION_HANDLER": "assets.api.errors.problem",
+    "DEFAULT_THROTTLE_RATES": {"sign-in": "20/min"},
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": timedelta(days=90)}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "DAM API",
+    "DESCRIPTION": "Assets, tags and collections, found by filters and by meaning.",
+    "VERSION": "1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- Security headers, language, logging ----------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+TIME_ZONE = env.str("DAM_TIME_ZONE", default="UTC")
+USE_TZ = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("DAM_LOG_LEVEL", default="INFO")},
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "DAM",
+    "SITE_HEADER": "DAM",
+    "SITE_SYMBOL": "photo_library",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+}

@@ -1,0 +1,28 @@
+"""What workers do for search. Tasks take no rows along: what is owed stands in the ledger."""
+
+from celery import shared_task
+
+from assets import doorbell
+from assets.ledger import State
+from search.embedding import embed_batch
+from search.models import Embedding, EmbeddingModel
+
+
+@shared_task
+def embed_pending() -> None:
+    """Embed owed rows of prepared assets until none is left that may be claimed."""
+    while embed_batch():
+        pass
+
+
+@shared_task
+def sweep() -> None:
+    """Make true what signals may have missed, and let a finished model take over."""
+    Embedding.objects.quarantine_exhausted()
+    for model in EmbeddingModel.objects.live():
+        Embedding.objects.owe_all(model)
+    if Embedding.objects.claimable().filter(asset__state=State.READY).exists():
+        doorbell.ring("search.tasks.embed_pending")
+    building = EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING).order_by("-pk").first()
+    if building and building.is_complete():
+        building.activate()
