@@ -1,0 +1,1 @@
+"""The bundled demonstration model and sample library: rendered emoji scenes and a small CLIP trained on them."""
