@@ -10,7 +10,7 @@ from typing import Any
 
 import filetype
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.db import connection, transaction
 
@@ -56,7 +56,7 @@ def ingest(
     content: File,
     *,
     name: str,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
     tags: Iterable[Tag] = (),
     collections: Iterable[Collection] = (),
     **fields: Any,

@@ -73,7 +73,7 @@ class LedgerQuerySet(models.QuerySet):
         """Owe these rows again, from the start; return how many."""
         return self.update(state=State.PENDING, attempts=0, leased_until=None, problem="")
 
-    def _still_leased(self, rows: list[Any]) -> Self:
+    def _still_leased(self, rows: list[Any]) -> models.QuerySet:
         """Of these claimed rows the ones that nobody else has claimed since; one claim gives one ``leased_until``."""
         leases = {row.leased_until for row in rows}
         return self.model._default_manager.filter(pk__in=[row.pk for row in rows], leased_until__in=leases)

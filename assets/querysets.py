@@ -40,8 +40,10 @@ class AssetQuerySet(LedgerQuerySet):
         return self._having_any(ids)
 
     def _having_any(self, tag_ids: Iterable[int]) -> Self:
+        from assets.models import Asset
+
         # EXISTS rather than a join: a ranking must have each asset once, without DISTINCT.
-        links = self.model.tags.through.objects.filter(asset_id=OuterRef("pk"), tag_id__in=list(tag_ids))
+        links = Asset.tags.through.objects.filter(asset_id=OuterRef("pk"), tag_id__in=list(tag_ids))
         return self.filter(Exists(links))
 
     def in_collection(self, *collections: "Collection") -> Self:

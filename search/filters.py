@@ -27,7 +27,9 @@ class SemanticFilterBackend(BaseFilterBackend):
             return queryset
         form = MeaningForm(request.query_params, visible=Asset.objects.visible_to(request.user))
         if not form.is_valid():
-            raise ValidationError(form.errors)
+            raise ValidationError(
+                {name: [entry["message"] for entry in entries] for name, entries in form.errors.get_json_data().items()}
+            )
         try:
             return form.rank(queryset)
         except (NoActiveModel, ModelUnavailable) as error:

@@ -10,7 +10,7 @@ from assets.models import Asset
 from search.encoders import Encoder, get_encoder
 
 
-class EmbeddingModelQuerySet(models.QuerySet):
+class EmbeddingModelQuerySet(models.QuerySet["EmbeddingModel"]):
     def live(self) -> "EmbeddingModelQuerySet":
         """The models that every asset owes a vector to."""
         return self.filter(state__in=[EmbeddingModel.State.BUILDING, EmbeddingModel.State.ACTIVE])
@@ -103,7 +103,7 @@ class EmbeddingQuerySet(LedgerQuerySet):
         """Insert the rows that live assets have not yet got for this model; return how many."""
         missing = Asset.objects.exclude(embeddings__model=model).values_list("pk", flat=True)
         rows = [Embedding(asset_id=pk, model=model) for pk in missing.iterator(chunk_size=5000)]
-        self.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+        Embedding.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
         return len(rows)
 
 

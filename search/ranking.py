@@ -52,9 +52,9 @@ def nearest_to(assets: Assets, vector: np.ndarray, model: EmbeddingModel | None 
     ranked = assets.annotate(
         _embedding=FilteredRelation("embeddings", condition=Q(embeddings__model_id=model.pk, embeddings__segment=0))
     ).filter(_embedding__vector__isnull=False)
-    distance = L2Distance(
+    distance: Func = L2Distance(
         _AsHalfvec(F("_embedding__vector"), dimensions=model.dimensions, output_field=HalfVectorField()),
-        Value(HalfVector(vector), output_field=HalfVectorField()),
+        Value(HalfVector(vector).to_text()),
     )
     if planned_rows(ranked) <= settings.DAM_EXACT_ROWS:
         distance = _Unindexable(distance)
@@ -90,7 +90,7 @@ def _text_vector(model_name: str, text: str) -> np.ndarray:
 def asset_vector(asset: Asset) -> np.ndarray:
     """Return the active model's unit vector of ``asset``; raise NotEmbedded while there is none."""
     model = EmbeddingModel.objects.active()
-    embedding = asset.embeddings.filter(model=model, segment=0, vector__isnull=False).first()
-    if embedding is None:
+    embedding = asset.embeddings.filter(model=model, segment=0).first()
+    if embedding is None or embedding.vector is None:
         raise NotEmbedded(f"Asset {asset.pk} has no vector yet; it can be compared once it is embedded.")
-    return np.asarray(embedding.vector.to_numpy(), dtype=np.float32)
+    return np.asarray(embedding.vector, dtype=np.float32)

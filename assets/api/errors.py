@@ -21,6 +21,11 @@ class Conflict(exceptions.APIException):
         super().__init__(detail)
 
 
+class UnsupportedFormat(exceptions.APIException):
+    status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+    default_code = "unsupported_type"
+
+
 class ContentTooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"

@@ -18,6 +18,6 @@ class StrictFilterBackend(DjangoFilterBackend):
             known |= set(getattr(backend, "parameters", ()))
         if unknown := sorted(set(request.query_params) - known):
             raise ValidationError(dict.fromkeys(unknown, "unknown parameter"))
-        if any("\x00" in value for values in request.query_params.lists() for value in values[1]):
-            raise ValidationError("Null characters are not allowed.")
+        if nulls := [name for name, values in request.query_params.lists() if "\x00" in "".join(values)]:
+            raise ValidationError(dict.fromkeys(nulls, "null characters are not allowed"))
         return super().filter_queryset(request, queryset, view)

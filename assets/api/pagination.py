@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.paginator import InvalidPage
+from django.core.paginator import InvalidPage, Page
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
@@ -28,7 +28,7 @@ class Pagination(PageNumberPagination):
         size = self.get_page_size(request)
         number = self._whole_number(request, "page", default=1, most=max(1, DEEPEST // size))
         try:
-            self.page = paginator_for(queryset, size).page(number)
+            self.page: Page = paginator_for(queryset, size).page(number)
         except InvalidPage as error:
             raise ValidationError({"page": str(error)}) from error
         return list(self.page)

@@ -8,7 +8,7 @@ from rest_framework import exceptions, parsers, status, viewsets
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from assets.api.errors import Conflict, ContentTooLarge
+from assets.api.errors import Conflict, ContentTooLarge, UnsupportedFormat
 from assets.api.serializers import AssetSerializer, CollectionSerializer, TagSerializer, UploadSerializer
 from assets.filters import AssetFilterSet
 from assets.ingest import Duplicate, Rejected, TooLarge, UnsupportedType, ingest
@@ -24,7 +24,7 @@ class AssetViewSet(viewsets.ModelViewSet):
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
     def get_queryset(self) -> Any:
-        return Asset.objects.visible_to(self.request.user).for_display()  # type: ignore[arg-type]
+        return Asset.objects.visible_to(self.request.user).for_display()
 
     def filter_queryset(self, queryset: Any) -> Any:
         """Query parameters filter lists only; one asset is named by its id."""
@@ -58,9 +58,7 @@ class AssetViewSet(viewsets.ModelViewSet):
         except TooLarge as error:
             raise ContentTooLarge(str(error)) from error
         except UnsupportedType as error:
-            unsupported = exceptions.UnsupportedMediaType("")
-            unsupported.detail = str(error)
-            raise unsupported from error
+            raise UnsupportedFormat(str(error)) from error
         except Rejected as error:
             raise exceptions.ValidationError({"file": str(error)}) from error
         shown = self.get_serializer(asset).data

@@ -78,12 +78,13 @@ def decode(job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
 def _upright_rgb(image: Image.Image) -> Image.Image:
     """Return the first frame as sRGB on white, turned as the camera was held."""
     profile = image.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(image)
+    upright: Image.Image = ImageOps.exif_transpose(image)
     if profile and upright.mode in ("RGB", "RGBA", "L", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
             mode = "RGBA" if upright.mode == "RGBA" else "RGB"
-            upright = ImageCms.profileToProfile(upright, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+            srgb = ImageCms.createProfile("sRGB")
+            upright = ImageCms.profileToProfile(upright, source, srgb, outputMode=mode) or upright
         except ImageCms.PyCMSError:
             pass  # a broken profile is common in old files and no reason to refuse the picture
     if upright.mode.startswith("I;16") or upright.mode == "I":
@@ -110,7 +111,8 @@ def _scaled_for_embedding(picture: Image.Image, side: int) -> Image.Image:
 def _facts(image: Image.Image, exif: Image.Exif) -> dict[str, Any]:
     """Return format and metadata as JSON can hold them. Metadata is a courtesy: a broken tag is left out."""
     detail = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
-    metadata = {name: value for name, tag in METADATA.items() if (value := _plain(detail.get(tag))) not in (None, "")}
+    found = {name: _plain(detail.get(tag)) for name, tag in METADATA.items()}
+    metadata: dict[str, Any] = {name: value for name, value in found.items() if value not in (None, "")}
     if position := _position(exif.get_ifd(ExifTags.IFD.GPSInfo)):
         metadata["gps"] = position
     return {"format": image.format, "metadata": metadata, "taken_at": _taken_at(detail)}

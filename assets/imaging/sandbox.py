@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from PIL import Image
 
@@ -63,6 +63,7 @@ class _Child:
             cwd=Path(__file__).resolve().parents[2],
             env={"PATH": os.environ.get("PATH", ""), "MALLOC_ARENA_MAX": "2"},
         )
+        self._jobs, self._results = cast(IO[bytes], self.process.stdin), cast(IO[bytes], self.process.stdout)
         pid = self.process.pid
         resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
@@ -71,7 +72,6 @@ class _Child:
 
     def decode(self, job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         """Send one job and read its answer; raise DecoderDied when the child dies over it."""
-        assert self.process.stdin and self.process.stdout
         self.pictures += 1
         self._allow_more_cpu()
         overdue = threading.Event()
@@ -83,9 +83,9 @@ class _Child:
         alarm = threading.Timer(self.limits.wall_seconds, end)
         alarm.start()
         try:
-            self.process.stdin.write(json.dumps(job).encode() + b"\n")
-            self.process.stdin.flush()
-            answer = json.loads(self.process.stdout.readline() or "null")
+            self._jobs.write(json.dumps(job).encode() + b"\n")
+            self._jobs.flush()
+            answer = json.loads(self._results.readline() or "null")
             blobs = [self._read(size) for size in answer["blobs"]] if answer else []
         except (OSError, EOFError, json.JSONDecodeError):
             answer = None
@@ -97,8 +97,7 @@ class _Child:
         return answer, blobs
 
     def _read(self, size: int) -> bytes:
-        assert self.process.stdout
-        data = self.process.stdout.read(size)
+        data = self._results.read(size)
         if len(data) < size:
             raise EOFError
         return data

@@ -20,7 +20,7 @@ class Tag(TreeNode):
 
     def save(self, *args: object, **kwargs: object) -> None:
         self.slug = self.slug or tag_slug(self.name)
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
+        super().save(*args, **kwargs)
 
     @classmethod
     def named(cls, name: str) -> "Tag":

@@ -11,7 +11,7 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.conf import settings
@@ -147,12 +147,8 @@ def _stop(processes: dict[str, subprocess.Popen]) -> None:
             process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     for process in processes.values():
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # whatever is left of its group
-        except ProcessLookupError:
-            pass
         process.wait()

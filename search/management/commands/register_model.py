@@ -1,4 +1,4 @@
-"""manage.py register_model [NAME]: set up an embedding space; the first one is active, later ones are built beside it."""
+"""manage.py register_model [NAME]: set up an embedding space, beside the active one if there is one."""
 
 from argparse import ArgumentParser
 from typing import Any

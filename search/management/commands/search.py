@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from PIL import Image
@@ -89,8 +90,6 @@ class Command(BaseCommand):
         return EmbeddingModel.objects.active().encoder.encode_images([self._picture(Path(like))])[0]
 
     def _picture(self, path: Path) -> Image.Image:
-        from django.conf import settings
-
         try:
             return sandbox().decode(path, presets={}, side=HANDED_ON_SIDE, max_pixels=settings.DAM_MAX_PIXELS).picture
         except Undecodable as error:
@@ -113,4 +112,7 @@ class Command(BaseCommand):
         for asset in found:
             tags = ", ".join(str(tag) for tag in asset.tags.all())
             table.add_row(str(asset.pk), f"{ranking.similarity(asset.distance):.3f}", str(asset), tags)
-        Console(file=self.stdout._out if hasattr(self.stdout, "_out") else None).print(table)
+        console = Console()
+        with console.capture() as captured:
+            console.print(table)
+        self.stdout.write(captured.get())
