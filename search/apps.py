@@ -5,9 +5,11 @@ class SearchConfig(AppConfig):
     name = "search"
 
     def ready(self) -> None:
+        from assets.models import Asset
         from assets.querysets import AssetQuerySet
         from search import checks, ranking, signals  # noqa: F401
 
-        # So that a query reads as a sentence, without assets knowing of vectors:
+        # What search teaches assets, without assets knowing of vectors, so that a query reads as a sentence:
         # Asset.objects.visible_to(user).tagged("truck").nearest_to(vector)[:60]
         AssetQuerySet.nearest_to = ranking.nearest_to  # type: ignore[attr-defined]
+        Asset.similarity = property(lambda asset: ranking.similarity(asset.distance))  # type: ignore[attr-defined]

@@ -136,4 +136,4 @@ def bundled_model(db: None) -> EmbeddingModel:
 @pytest.fixture
 def public(settings: Any) -> Iterator[None]:
     settings.DAM_PUBLIC_READ = True
-    yield
+    return

@@ -75,10 +75,10 @@ def test_what_was_missed_is_embedded_from_the_preview(make_asset, small_space, e
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ([float("nan")] + UNIT[1:], "not finite"),
-        ([float("inf")] + UNIT[1:], "not finite"),
+        ([float("nan"), *UNIT[1:]], "not finite"),
+        ([float("inf"), *UNIT[1:]], "not finite"),
         ([0.0] * 8, "length 0"),
-        ([2.0] + UNIT[1:], "length 2"),
+        ([2.0, *UNIT[1:]], "length 2"),
         ([1.0] + [0.0] * 4, r"shape \(5,\)"),
     ],
 )

@@ -1,0 +1,67 @@
+"""How assets look in admin lists."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from assets.ledger import State
+from assets.models import Asset, Tag
+
+# How a state of the ledger is coloured.
+STATE_LABELS = {State.READY: "success", State.PENDING: "info", State.QUARANTINED: "danger"}
+
+
+def thumbnail_url(asset_id: int) -> str:
+    return reverse("rendition", args=[asset_id, "thumbnail"])
+
+
+def thumbnail(asset: Asset) -> SafeString:
+    """The asset's thumbnail, or a sign that says why there is none; asks for no further query after for_display()."""
+    if asset.rendition("thumbnail"):
+        return format_html(
+            '<img class="dam-thumbnail" src="{}" alt="{}" loading="lazy">', thumbnail_url(asset.pk), asset
+        )
+    sign, why = ("broken_image", asset.problem) if asset.state == State.QUARANTINED else ("hourglass", _("pending"))
+    return format_html(
+        '<span class="dam-thumbnail dam-no-thumbnail" title="{}"><span class="material-symbols-outlined">{}</span>'
+        "</span>",
+        why,
+        sign,
+    )
+
+
+def tag_labels(tags: Iterable[Tag]) -> SafeString:
+    """Tags as labels that lead to the assets that carry them."""
+    assets = reverse("admin:assets_asset_changelist")
+    links = [(f"{assets}?tags={tag.pk}", tag) for tag in tags]
+    return format_html(
+        '<span class="dam-tags">{}</span>', format_html_join("", '<a class="dam-tag" href="{}">{}</a>', links)
+    )
+
+
+def facts(asset: Asset) -> list[tuple[str, Any]]:
+    """What is known of the asset's file, for reading."""
+    return [
+        (_("File name"), asset.filename),
+        (_("Type"), asset.mime_type),
+        (_("Dimensions"), f"{asset.width} × {asset.height}" if asset.width else "–"),
+        (_("Size"), filesizeformat(asset.size)),
+        (_("Created"), asset.created_at),
+        (_("Uploaded by"), asset.uploaded_by or "–"),
+        ("SHA-256", asset.sha256),
+        (_("State"), asset.get_state_display()),
+        *([(_("Problem"), asset.problem)] if asset.problem else []),
+    ]
+
+
+def metadata_table(metadata: dict[str, Any]) -> SafeString | str:
+    """What the camera wrote into the file, as a table."""
+    if not metadata:
+        return _("The file carries none.")
+    rows = format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", sorted(metadata.items()))
+    return format_html('<table class="dam-metadata">{}</table>', rows)

@@ -1,0 +1,110 @@
+"""Models through the real open_clip: the bundled one, checkpoints made on the spot, and weights that cannot be had."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from search.encoders import ModelUnavailable, get_encoder
+from search.encoders.open_clip import OpenClipEncoder
+
+BUNDLED = "emoji-scenes"
+
+
+def scenes(count: int) -> list[Image.Image]:
+    rng = np.random.default_rng(1)
+    return [Image.fromarray(rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)) for _ in range(count)]
+
+
+def test_the_bundled_model_gives_unit_vectors_for_pictures_and_text():
+    encoder = get_encoder(BUNDLED)
+    assert encoder.dimensions == 512
+    for vectors in (encoder.encode_images(scenes(3)), encoder.encode_text(["a truck", "雪地里的卡车", ""])):
+        assert (vectors.shape, vectors.dtype) == ((3, 512), np.float32)
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_batch_gives_what_each_picture_gives_alone():
+    encoder = get_encoder(BUNDLED)
+    pictures = scenes(4)
+    together = encoder.encode_images(pictures)
+    alone = np.concatenate([encoder.encode_images([picture]) for picture in pictures])
+    assert (together * alone).sum(axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_text_longer_than_the_context_is_cut_and_not_refused():
+    assert get_encoder(BUNDLED).encode_text(["truck " * 500]).shape == (1, 512)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A small architecture of open_clip's registry with random weights, saved in both formats it can be given in."""
+    import torch
+    from safetensors.torch import save_file
+
+    from search.encoders.open_clip import BUNDLED as FOLDER
+    from search.encoders.open_clip import open_clip
+
+    open_clip.add_model_config(FOLDER / f"{BUNDLED}.json")
+    torch.manual_seed(0)
+    state = open_clip.create_model(BUNDLED).state_dict()
+    folder = tmp_path_factory.mktemp("checkpoints")
+    torch.save(state, folder / "tiny.pt")
+    save_file(state, folder / "tiny.safetensors")
+    return folder
+
+
+def test_a_checkpoint_is_the_same_model_in_either_format(tiny):
+    vectors = [
+        OpenClipEncoder(f"{BUNDLED}:{tiny / name}").encode_images(scenes(2)) for name in ("tiny.pt", "tiny.safetensors")
+    ]
+    assert (vectors[0] * vectors[1]).sum(axis=1) == pytest.approx(1, abs=1e-3)
+    assert abs((vectors[0] * get_encoder(BUNDLED).encode_images(scenes(2))).sum(axis=1)).max() < 0.9
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "was-run"), "w"))
+
+    (tmp_path / "evil.pt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ModelUnavailable):
+        OpenClipEncoder(f"{BUNDLED}:{tmp_path / 'evil.pt'}")
+    assert not (tmp_path / "was-run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("ViT-B-32:nowhere/weights.pt", "no checkpoint at nowhere/weights.pt"),
+        ("ViT-B-999/openai", "no architecture 'ViT-B-999'"),
+        ("ViT-B-32/no_such_tag", "laion2b_s34b_b79k"),
+        ("../../etc/passwd", "no architecture"),
+    ],
+)
+def test_a_model_name_that_means_nothing_is_answered_with_what_is_known(name, says):
+    with pytest.raises(ModelUnavailable, match=says):
+        OpenClipEncoder(name)
+
+
+def test_weights_that_cannot_be_downloaded_stop_with_the_ways_out(monkeypatch, settings, tmp_path):
+    settings.DAM_MODEL_CACHE = str(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelUnavailable) as refusal:
+        OpenClipEncoder("ViT-B-32/laion2b_s34b_b79k")
+    for way in ("ARCHITECTURE:/path/to/checkpoint", "DAM_MODEL_CACHE", "DAM_MODEL=emoji-scenes"):
+        assert way in str(refusal.value)
+
+
+@pytest.mark.parametrize("module", ["dam.wsgi", "dam.celery"])
+def test_importing_a_process_loads_no_torch(module):
+    code = (
+        "import sys, django; django.setup();"
+        f"import {module}; from django.urls import get_resolver; get_resolver().url_patterns;"
+        "sys.exit('torch' in sys.modules or 'open_clip' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
