@@ -6,10 +6,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import CHANGE
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
@@ -80,7 +81,7 @@ def _choose(
         ids = _ids(queryset)
         apply(ids, chosen)
         what = f"{model_admin.get_actions(request)[action][2]}: {', '.join(str(row) for row in chosen)}"
-        model_admin.log_actions(request, Asset.objects.filter(pk__in=ids), CHANGE, what)
+        LogEntry.objects.log_actions(request.user.pk or 0, Asset.objects.filter(pk__in=ids), CHANGE, what)
         text = ngettext("%(what)s (%(count)d asset).", "%(what)s (%(count)d assets).", len(ids))
         messages.success(request, text % {"what": what, "count": len(ids)})
         return None
@@ -106,7 +107,7 @@ def _choose(
 class _ChoiceForm(forms.Form):
     def __init__(self, data: Any, *, choices: QuerySet) -> None:
         super().__init__(data)
-        label = choices.model._meta.verbose_name_plural
+        label = capfirst(choices.model._meta.verbose_name_plural)
         self.fields["chosen"] = forms.ModelMultipleChoiceField(
             choices, label=label, widget=UnfoldAdminSelect2MultipleWidget
         )

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +11,7 @@ from unfold.decorators import display
 
 from assets.admin import actions, filters
 from assets.admin.base import ModelAdmin
-from assets.admin.display import STATE_LABELS, facts, metadata_table, tag_labels, thumbnail
+from assets.admin.display import STATE_LABELS, day, facts, metadata_table, tag_labels, thumbnail
 from assets.admin.upload import upload
 from assets.ledger import State
 from assets.models import Asset
@@ -21,12 +22,12 @@ from assets.querysets import AssetQuerySet
 class AssetAdmin(ModelAdmin):
     """Assets are added by upload, described here, and found by filters (by meaning too, in ``search.admin``)."""
 
-    actions = (actions.tag, actions.untag, actions.collect, actions.prepare_again)
+    actions: Sequence[Any] = (actions.tag, actions.untag, actions.collect, actions.prepare_again)
     search_fields = ("title", "filename", "description")
     search_help_text = _("Search names and descriptions")
-    list_display = ("picture", "name", "labels", "kind", "dimensions", "created_at", "taken_at", "preparation")
+    list_display = ("picture", "name", "labels", "kind", "dimensions", "created", "taken", "preparation")
     list_display_links = ("picture", "name")
-    list_filter = (
+    list_filter: Sequence[Any] = (
         filters.TagFilter,
         filters.CollectionFilter,
         ("kind", filters.ChoicesDropdownFilter),
@@ -52,12 +53,10 @@ class AssetAdmin(ModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         asset = kwargs.get("obj")
-        return super().render_change_form(
-            request, context | {"facts": facts(asset) if asset else []}, *args, **kwargs
-        )
+        return super().render_change_form(request, context | {"facts": facts(asset) if asset else []}, *args, **kwargs)
 
     def has_collect_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("assets.change_collection")  # type: ignore[union-attr]
+        return request.user.has_perm("assets.change_collection")
 
     @display(description=_("Picture"))
     def picture(self, asset: Asset) -> SafeString:
@@ -75,6 +74,14 @@ class AssetAdmin(ModelAdmin):
     @display(description=_("Dimensions"), ordering=F("width") * F("height"))
     def dimensions(self, asset: Asset) -> str:
         return f"{asset.width} × {asset.height}" if asset.width else "–"
+
+    @display(description=_("Created"), ordering="created_at")
+    def created(self, asset: Asset) -> SafeString | str:
+        return day(asset.created_at)
+
+    @display(description=_("Taken"), ordering="taken_at")
+    def taken(self, asset: Asset) -> SafeString | str:
+        return day(asset.taken_at)
 
     @display(description=_("Preparation"), ordering="state", label=STATE_LABELS)
     def preparation(self, asset: Asset) -> tuple[str, str]:

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Paginator
 from unfold.admin import ModelAdmin as ThemedModelAdmin
 
 
 class LenientPaginator(Paginator):
     """Shows the nearest page that is there: the filter form keeps the number of a page that its filters may remove."""
 
-    def page(self, number: Any) -> Page:
-        return super().page(max(1, min(int(number), self.num_pages)))
+    def validate_number(self, number: Any) -> int:
+        return max(1, min(int(number), self.num_pages))
 
 
 class ModelAdmin(ThemedModelAdmin):

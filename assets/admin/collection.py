@@ -46,7 +46,9 @@ class CollectionAdmin(ModelAdmin):
                 '<span class="dam-thumbnail dam-no-thumbnail"><span class="material-symbols-outlined">{}</span></span>',
                 "photo_library",
             )
-        return format_html('<img class="dam-thumbnail" src="{}" alt="" loading="lazy">', thumbnail_url(collection.cover_id))
+        return format_html(
+            '<img class="dam-thumbnail" src="{}" alt="" loading="lazy">', thumbnail_url(collection.cover_id)
+        )
 
     @display(description=_("Assets"), ordering="count")
     def contents(self, collection: Any) -> SafeString | str:

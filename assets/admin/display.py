@@ -1,10 +1,12 @@
 """How assets look in admin lists."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -42,6 +44,15 @@ def tag_labels(tags: Iterable[Tag]) -> SafeString:
     return format_html(
         '<span class="dam-tags">{}</span>', format_html_join("", '<a class="dam-tag" href="{}">{}</a>', links)
     )
+
+
+def day(moment: datetime | None) -> SafeString | str:
+    """The day of a moment, with its time for those who point at it."""
+    if moment is None:
+        return "–"
+    local = timezone.localtime(moment)
+    full, short = formats.date_format(local, "DATETIME_FORMAT"), formats.date_format(local, "DATE_FORMAT")
+    return format_html('<time class="dam-day" datetime="{}" title="{}">{}</time>', local.isoformat(), full, short)
 
 
 def facts(asset: Asset) -> list[tuple[str, Any]]:

@@ -50,11 +50,11 @@ class TagFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("", "")]  # the form asks for them while somebody types
 
-    def queryset(self, request: HttpRequest, queryset: AssetQuerySet) -> AssetQuerySet:
+    def queryset(self, request: HttpRequest, queryset: Any) -> AssetQuerySet:
         ids = [cleaned(request, self.title, IdField(), value) for value in request.GET.getlist("tags") if value]
         return queryset.tagged(*Tag.objects.filter(pk__in=ids)) if ids else queryset
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         form = self.form_class(
             request=self.request,
             label=_("By tags"),

@@ -37,7 +37,7 @@ class FilesField(forms.Field):
 
 
 class UploadForm(forms.Form):
-    files = FilesField(label=_("Files"), help_text=_("Choose as many as you like, or drop them here."))
+    pictures = FilesField(label=_("Pictures"), help_text=_("Choose as many as you like, or drop them here."))
     tags = forms.ModelMultipleChoiceField(
         Tag.objects.order_by("name"), required=False, label=_("Tags"), widget=UnfoldAdminSelect2MultipleWidget
     )
@@ -75,7 +75,7 @@ def upload(model_admin: Any, request: HttpRequest) -> HttpResponse:
 def _take(request: HttpRequest, form: UploadForm) -> Outcome:
     outcome = Outcome()
     files: MultiValueDict = request.FILES
-    for content in files.getlist("files"):
+    for content in files.getlist("pictures"):
         try:
             asset = ingest(
                 content,
