@@ -1,0 +1,82 @@
+"""The embedding status page: how much of the library is embedded, what is stuck and why, and a way to try again."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from assets import doorbell
+from assets.ledger import State
+from assets.models import Asset
+from search.models import Embedding, EmbeddingModel
+from search.status import library_status
+
+SHOWN = 50
+
+
+def status(model_admin: Any, request: HttpRequest) -> HttpResponse:
+    user: Any = request.user
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    stuck: dict[str, tuple[Any, str, str]] = {
+        # what may be retried: the rows, the permission that it takes, the task that does the work
+        "assets": (
+            Asset.objects.visible_to(user).filter(state=State.QUARANTINED),
+            "assets.change_asset",
+            "assets.tasks.prepare_pending",
+        ),
+        "embeddings": (
+            Embedding.objects.filter(
+                asset__in=Asset.objects.visible_to(user),
+                state=State.QUARANTINED,
+                model__in=EmbeddingModel.objects.live(),
+            ),
+            "search.change_embedding",
+            "search.tasks.embed_pending",
+        ),
+    }
+    if request.method == "POST":
+        rows, permission, task = stuck.get(request.POST.get("retry", ""), (None, "", ""))
+        if rows is None or not user.has_perm(permission):
+            raise PermissionDenied
+        count = rows.retry()
+        doorbell.ring(task)
+        messages.success(request, ngettext("%d is tried again.", "%d are tried again.", count) % count)
+        return HttpResponseRedirect(request.path)
+    numbers = library_status()
+    assets, embeddings = stuck["assets"][0], stuck["embeddings"][0]
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Embedding status"),
+        "opts": model_admin.opts,
+        "numbers": numbers,
+        "models": _models(numbers["assets"], assets.count()),
+        "shown": SHOWN,
+        "stuck_assets": assets.prefetch_related("renditions")[:SHOWN],
+        "stuck_assets_count": assets.count(),
+        "may_retry_assets": user.has_perm(stuck["assets"][1]),
+        "stuck_embeddings": embeddings.select_related("asset", "model").defer("vector").order_by("-pk")[:SHOWN],
+        "stuck_embeddings_count": embeddings.count(),
+        "may_retry_embeddings": user.has_perm(stuck["embeddings"][1]),
+    }
+    return TemplateResponse(request, "admin/search/status.html", context)
+
+
+def _models(assets: int, unprepared: int) -> list[Any]:
+    """The embedding models, each with how many assets it has embedded, owes and has given up."""
+    rows = Q(embeddings__segment=0)
+    given_up = rows & Q(embeddings__state=State.QUARANTINED) & ~Q(embeddings__asset__state=State.QUARANTINED)
+    models = EmbeddingModel.objects.annotate(
+        embedded=Count("embeddings", rows & Q(embeddings__vector__isnull=False)),
+        quarantined=Count("embeddings", given_up) + unprepared,
+    )
+    found: list[Any] = list(models.order_by("state", "-pk"))
+    for model in found:
+        model.coverage = 100 * model.embedded / assets if assets else 0
+        model.pending = max(0, assets - model.embedded - model.quarantined)
+    return found
