@@ -260,4 +260,6 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "photo_library",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "STYLES": ["dam.admin.stylesheet"],
+    "SIDEBAR": {"navigation": "dam.admin.navigation"},
 }
