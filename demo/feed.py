@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing as mp
 import os
 import random
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from PIL import Image
 
 from demo.glyphs import vocabulary
@@ -47,11 +49,31 @@ def _work(queue: mp.Queue, n: int, size: int, seed: int) -> None:
 
 def batches(n: int, size: int, seed: int) -> Iterator[Batch]:
     """Endless batches from one worker process, which ends with this one."""
-    import torch
-
     context = mp.get_context("spawn")
     queue: mp.Queue = context.Queue(8)
     context.Process(target=_work, args=(queue, n, size, seed), daemon=True).start()
     while True:
         pixels, centres, *arrays = queue.get()
         yield pixels, SceneTable(*(torch.from_numpy(a) for a in arrays)), centres
+
+
+def replayed(n: int, size: int, seed: int, reuse: int = 3, capacity: int = 200) -> Iterator[Batch]:
+    """Endless batches mixed from the last `capacity` rendered ones, half of them mirrored: one rendering for `reuse` uses."""
+    source = batches(n, size, seed)
+    kept: list[Batch] = []
+    rng = np.random.default_rng(seed)
+    rendered = 0
+    for turn in itertools.count():
+        while rendered < 8 or rendered < turn / reuse:
+            fresh = next(source)
+            kept.append(fresh) if len(kept) < capacity else kept.__setitem__(rendered % capacity, fresh)
+            rendered += 1
+        chosen = [kept[i] for i in rng.choice(len(kept), 4, replace=False)]
+        rows = rng.permutation(n)[: n // 4]
+        pixels = np.concatenate([b[0][rows] for b in chosen])
+        table = SceneTable(*(torch.cat([getattr(b[1], k)[rows] for b in chosen]) for k in ("glyph", "colour", "background")))
+        centres = np.concatenate([b[2][rows] for b in chosen])
+        mirrored = rng.random(len(pixels)) < 0.5
+        pixels[mirrored] = pixels[mirrored, :, ::-1]
+        centres[mirrored, :, 0] *= -1
+        yield pixels, table, centres

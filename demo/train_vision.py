@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from demo.claims import Sampler
-from demo.feed import batches
+from demo.feed import replayed
 from demo.glyphs import COLOURS, vocabulary
 from demo.model import MEAN, STD, create
 from demo.oracle import Oracle, both_ways
@@ -106,7 +106,7 @@ def main() -> None:
     begin, total = time.time(), seconds_until(args.until)
     told = saved_at = begin
     count = 0
-    for step, (pixels, table, centres) in enumerate(batches(args.batch, size, int(time.time()) % 100_000)):
+    for step, (pixels, table, centres) in enumerate(replayed(args.batch, size, int(time.time()) % 100_000)):
         done = (time.time() - begin) / total
         if done >= 1:
             break
