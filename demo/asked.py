@@ -70,7 +70,7 @@ def answer(where: dict[str, Any], rng: random.Random) -> Scene:
 
 def scenes_for(queries: list[Query], total: int, seed: str = "evaluation", each: int = 12) -> list[Scene]:
     """`each` answers for every different query, random scenes up to `total`, shuffled."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     wheres = {json.dumps(q["where"], sort_keys=True): q["where"] for q in queries}
     each = max(10, min(each, total // max(1, len(wheres))))
     scenes = [answer(where, rng) for where in wheres.values() for _ in range(each)]

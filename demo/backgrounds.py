@@ -1,4 +1,6 @@
-"""Fourteen painted backgrounds: `paint(kind, size, seed)` draws one square picture, procedurally, in Pillow and NumPy."""
+"""Fourteen painted backgrounds: `paint(kind, size, seed)` draws one square picture, procedurally, in Pillow and
+NumPy.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,13 @@ class Canvas:
 
     def cloud(self, x: float, y: float, r: float, fill: Colour) -> None:
         for _ in range(6):
-            self.disc(x + self.rng.uniform(-1.4, 1.4) * r, y + self.rng.uniform(-0.3, 0.3) * r, r * self.rng.uniform(0.6, 1), fill,
-                      r * self.rng.uniform(0.35, 0.6))
+            self.disc(
+                x + self.rng.uniform(-1.4, 1.4) * r,
+                y + self.rng.uniform(-0.3, 0.3) * r,
+                r * self.rng.uniform(0.6, 1),
+                fill,
+                r * self.rng.uniform(0.35, 0.6),
+            )
 
 
 def snow(c: Canvas) -> None:
@@ -66,8 +73,14 @@ def snow(c: Canvas) -> None:
         x, h, y = c.rng.random(), c.rng.uniform(0.12, 0.25), c.rng.uniform(0.42, 0.5)
         for k in range(3):
             w = h * (0.3 + 0.12 * k)
-            c.polygon([(x, y - h + k * h * 0.25), (x - w / 2, y - h * 0.5 + k * h * 0.27), (x + w / 2, y - h * 0.5 + k * h * 0.27)],
-                      _shift((150, 178, 186) if (i + k) % 2 else (214, 228, 234), c.rng, 8))
+            c.polygon(
+                [
+                    (x, y - h + k * h * 0.25),
+                    (x - w / 2, y - h * 0.5 + k * h * 0.27),
+                    (x + w / 2, y - h * 0.5 + k * h * 0.27),
+                ],
+                _shift((150, 178, 186) if (i + k) % 2 else (214, 228, 234), c.rng, 8),
+            )
     c.hills(0.47, 0.03, _shift((234, 241, 249), c.rng, 5))
     c.hills(0.7, 0.04, _shift((246, 249, 253), c.rng, 4))
     for _ in range(c.rng.randint(50, 110)):
@@ -95,7 +108,12 @@ def grass(c: Canvas) -> None:
         h = 0.015 + 0.04 * (y - horizon)
         c.line(x, y, x + c.rng.uniform(-0.01, 0.01), y - h, _shift((84, 162, 56), c.rng, 24), 0.004)
     for _ in range(c.rng.randint(0, 14)):
-        c.disc(c.rng.random(), c.rng.uniform(horizon + 0.05, 1), 0.008, c.rng.choice([(255, 255, 255), (255, 224, 90), (240, 150, 190)]))
+        c.disc(
+            c.rng.random(),
+            c.rng.uniform(horizon + 0.05, 1),
+            0.008,
+            c.rng.choice([(255, 255, 255), (255, 224, 90), (240, 150, 190)]),
+        )
 
 
 def beach(c: Canvas) -> None:
@@ -116,15 +134,22 @@ def sea(c: Canvas) -> None:
         x, y = c.rng.random(), c.rng.uniform(horizon + 0.02, 1)
         w = 0.02 + 0.1 * (y - horizon)
         s = c.size
-        c.draw.arc([(x - w) * s, (y - w / 3) * s, (x + w) * s, (y + w / 3) * s], 200, 340, fill=_shift((130, 196, 228), c.rng, 20),
-                   width=max(1, round(0.006 * s)))
+        c.draw.arc(
+            [(x - w) * s, (y - w / 3) * s, (x + w) * s, (y + w / 3) * s],
+            200,
+            340,
+            fill=_shift((130, 196, 228), c.rng, 20),
+            width=max(1, round(0.006 * s)),
+        )
 
 
 def road(c: Canvas) -> None:
     horizon, middle = c.rng.uniform(0.15, 0.35), c.rng.uniform(0.35, 0.65)
     c.gradient((190, 208, 222), (226, 232, 236), 0, horizon)
     c.gradient((150, 162, 112), (126, 140, 90), horizon, 1)
-    c.polygon([(middle - 0.08, horizon), (middle + 0.08, horizon), (1.15, 1), (-0.15, 1)], _shift((84, 86, 92), c.rng, 10))
+    c.polygon(
+        [(middle - 0.08, horizon), (middle + 0.08, horizon), (1.15, 1), (-0.15, 1)], _shift((84, 86, 92), c.rng, 10)
+    )
     for side in (-1, 1):
         c.line(middle + side * 0.07, horizon, 0.5 + side * 0.58, 1, (236, 236, 232), 0.01)
     for k in range(6):
@@ -146,7 +171,13 @@ def sunset(c: Canvas) -> None:
     c.disc(c.rng.uniform(0.2, 0.8), horizon - 0.01, c.rng.uniform(0.09, 0.16), (255, 226, 130))
     c.gradient((120, 52, 66), (52, 28, 52), horizon, 1)
     for _ in range(c.rng.randint(3, 7)):
-        c.disc(c.rng.random(), c.rng.uniform(0.08, horizon - 0.15), c.rng.uniform(0.1, 0.22), _shift((240, 128, 104), c.rng, 20), 0.014)
+        c.disc(
+            c.rng.random(),
+            c.rng.uniform(0.08, horizon - 0.15),
+            c.rng.uniform(0.1, 0.22),
+            _shift((240, 128, 104), c.rng, 20),
+            0.014,
+        )
 
 
 def forest(c: Canvas) -> None:
@@ -157,8 +188,14 @@ def forest(c: Canvas) -> None:
             x, w, y = c.rng.uniform(-0.05, 1.05), c.rng.uniform(0.1, 0.2), 0.72 + 0.05 * depth
             c.box(x - 0.012, y - 0.15, x + 0.012, y, (70, 48, 34))
             for k in range(3):
-                c.polygon([(x, y - 0.68 + depth * 0.08 + k * 0.14), (x - w * (0.3 + 0.12 * k), y - 0.36 + k * 0.12),
-                           (x + w * (0.3 + 0.12 * k), y - 0.36 + k * 0.12)], shade)
+                c.polygon(
+                    [
+                        (x, y - 0.68 + depth * 0.08 + k * 0.14),
+                        (x - w * (0.3 + 0.12 * k), y - 0.36 + k * 0.12),
+                        (x + w * (0.3 + 0.12 * k), y - 0.36 + k * 0.12),
+                    ],
+                    shade,
+                )
     c.hills(0.78, 0.02, _shift((58, 76, 40), c.rng, 8))
 
 
@@ -219,11 +256,22 @@ def mountains(c: Canvas) -> None:
         for _ in range(3):
             x, w = c.rng.uniform(-0.1, 1.1), c.rng.uniform(0.28, 0.42)
             top, base = c.rng.uniform(0.1, 0.28) + 0.12 * depth, 0.78
-            c.polygon([(x, top), (x - w, base), (x + w, base)], _shift([(132, 144, 166), (98, 110, 132)][depth], c.rng, 10))
+            c.polygon(
+                [(x, top), (x - w, base), (x + w, base)], _shift([(132, 144, 166), (98, 110, 132)][depth], c.rng, 10)
+            )
             t = 0.26
             y = top + (base - top) * t
-            c.polygon([(x, top), (x - w * t, y), (x - w * t * 0.4, y - 0.03), (x, y + 0.02), (x + w * t * 0.5, y - 0.02), (x + w * t, y)],
-                      (248, 250, 253))
+            c.polygon(
+                [
+                    (x, top),
+                    (x - w * t, y),
+                    (x - w * t * 0.4, y - 0.03),
+                    (x, y + 0.02),
+                    (x + w * t * 0.5, y - 0.02),
+                    (x + w * t, y),
+                ],
+                (248, 250, 253),
+            )
     c.hills(0.74, 0.025, _shift((112, 160, 88), c.rng, 10))
 
 
@@ -236,6 +284,6 @@ BACKGROUNDS: tuple[str, ...] = tuple(PAINTERS)
 
 def paint(kind: str, size: int, seed: int) -> Image.Image:
     """One background: RGB, size x size px. The same arguments give the same picture."""
-    canvas = Canvas(size * 2, random.Random(f"{kind}-{seed}"))  # noqa: S311
+    canvas = Canvas(size * 2, random.Random(f"{kind}-{seed}"))
     PAINTERS[kind](canvas)
     return canvas.image.filter(ImageFilter.GaussianBlur(size / 256)).resize((size, size), Image.Resampling.BOX)

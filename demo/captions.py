@@ -1,4 +1,6 @@
-"""Claims → sentences, in English and Chinese: many templates, free word order, fillers, dropped and inserted words."""
+"""Claims → sentences, in English and Chinese: many templates, free word order, fillers, dropped and inserted
+words.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +8,24 @@ import random
 
 from demo.glyphs import COLOURS
 from demo.predicates import ABSENT, ANY
+from demo.small_words import (
+    ADJECTIVES,
+    FILLERS,
+    JOINERS,
+    OPENERS,
+    THINGS,
+    VERBS,
+    ZH_ADJECTIVES,
+    ZH_CLOSERS,
+    ZH_COUNTS,
+    ZH_JOINERS,
+    ZH_OPENERS,
+    ZH_THINGS,
+    ZH_VERBS,
+)
 from demo.words import COLOUR_WORDS, Place, Words, places
 
 Spec = tuple[int, int]  # concept row or ANY, colour index or ANY
-
-OPENERS = (
-    "a photo of", "a picture of", "an image of", "photo of", "picture of", "there is", "here is", "this is", "i see", "my", "our", "look at", "find", "show me",
-    "a close-up of", "a shot of", "image with", "a scene with", "pictures of", "photos of", "something like", "looking for", "i want", "a snapshot of",
-)
-VERBS = (
-    "parked", "standing", "sitting", "lying", "driving", "driving through", "moving", "waiting", "left", "stuck", "resting", "placed", "running", "walking",
-    "flying", "floating", "swimming", "playing", "alone", "lost", "seen", "travelling", "going", "sleeping", "out", "somewhere", "growing", "hanging", "jumping",
-    "is", "is standing", "is parked", "is lying", "that is", "which is", "sailing", "stands", "sits", "lies", "flies", "hidden", "looking around", "on its way",
-)
-ADJECTIVES = (
-    "big", "small", "little", "large", "beautiful", "cute", "old", "new", "nice", "lovely", "lonely", "tiny", "single", "huge", "pretty", "funny", "shiny",
-    "wild", "young", "fast", "giant", "happy", "two", "three", "some", "fresh", "colorful", "bright", "modern", "one", "another", "tasty", "delicious", "sweet",
-)
-JOINERS = ("and", "with", "next to", "beside", "near", "by", "together with", "and also", "in front of", "behind", "close to", "alongside", "plus", "under", "over", ",")
-THINGS = ("thing", "object", "one", "something", "item", "stuff", "objects", "things")
-FILLERS = ("very", "really", "the", "just", "all", "today", "please", "here", "quietly", "slowly", "again", "big", "his", "her", "their", "your", "of", "to", "for", "from", "me",
-           "this", "that", "some", "while", "where", "with", "on", "day", "time", "good", "around", "was", "are", "who", "holding", "full", "view", "kind", "still", "early")
-
-ZH_OPENERS = ("一张", "一幅", "这是", "这里有", "有", "我看到", "看", "我的", "找", "拍的", "有一个", "画面里有", "图中有", "我想要", "给我看", "寻找", "照片里有", "一张图片,", "那")
-ZH_CLOSERS = ("的照片", "的图片", "的画面", "的图", "照片", "图片", "的样子", "的景色", "的场景")
-ZH_COUNTS = ("一个", "一只", "一辆", "一条", "一台", "一朵", "一艘", "一架", "一把", "一头", "一匹", "一棵", "一件", "一座", "一位", "两只", "那辆", "这只", "几个", "一些", "一杯", "一块",
-             "一双", "一本", "一碗", "一顶", "一瓶", "一列", "一群", "一名", "一颗", "一束", "一盏", "一支", "一部", "一栋", "一片", "一串", "一枚", "一张", "一间", "三个", "一盘", "一份")
-ZH_VERBS = ("停着", "站着", "坐着", "行驶", "行驶的", "飞", "飞翔的", "在跑", "奔跑的", "漂着", "游泳的", "放着", "躺着", "停在那里的", "走", "等待的", "孤独的", "玩耍", "飞过", "开过", "驶过",
-            "盛开的", "飘着的", "生长的", "停着的", "摆着", "睡觉的", "游", "跳跃的", "开着的", "站着的", "玩", "待着", "出现的", "穿过", "漂浮的")
-ZH_ADJECTIVES = ("大", "小", "可爱的", "漂亮的", "美丽的", "老", "新", "旧", "巨大的", "孤单的", "快乐的", "好看的", "大大的", "小小的", "一点", "新鲜的", "美味的", "年轻的", "高大的", "闪亮的")
-ZH_JOINERS = ("和", "与", "旁边的", "还有", "跟", "及", "以及", "、", ",", "旁边有", "边上的", "加", "前的", "后面的", "旁的", "附近的", "下的", "上的")
-ZH_THINGS = ("东西", "物体", "物品", "物件", "的东西", "的")
 
 
 def plural(phrase: str, rng: random.Random) -> str:
@@ -103,12 +92,28 @@ class Writer:
             dice = rng.random()
             if where.before and dice < 0.16:
                 before = rng.choice(where.before)
-                body = f"{before} {body}" if body and rng.random() < 0.6 else f"{body} {before}" if body else rng.choice((before, before + " scene", before + " landscape"))
+                body = (
+                    f"{before} {body}"
+                    if body and rng.random() < 0.6
+                    else f"{body} {before}"
+                    if body
+                    else rng.choice((before, before + " scene", before + " landscape"))
+                )
             else:
                 after = rng.choice(where.after)
                 if rng.random() < 0.12:  # without the preposition
                     after = " ".join(after.split()[1:]) or after
-                body = after if not body else f"{body} {after}" if dice < 0.82 else f"{body}, {after}" if dice < 0.86 else f"{after}, {body}" if rng.random() < 0.5 else f"{after} {body}"
+                body = (
+                    after
+                    if not body
+                    else f"{body} {after}"
+                    if dice < 0.82
+                    else f"{body}, {after}"
+                    if dice < 0.86
+                    else f"{after}, {body}"
+                    if rng.random() < 0.5
+                    else f"{after} {body}"
+                )
         if rng.random() < 0.22:
             body = f"{rng.choice(OPENERS)} {body}"
         return self._noise(body.split(), rng)

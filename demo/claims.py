@@ -20,7 +20,9 @@ def own_colours() -> np.ndarray:
     return np.array([-1 if n is None else COLOURS.index(n) for n in names])
 
 
-def random_table(n: int, rng: np.random.Generator, glyphs: np.ndarray | None = None, tint_share: float = 0.5) -> SceneTable:
+def random_table(
+    n: int, rng: np.random.Generator, glyphs: np.ndarray | None = None, tint_share: float = 0.5
+) -> SceneTable:
     """n scenes as arrays, distributed like `scenes.random_scene`, without a layout."""
     pool = np.arange(len(vocabulary())) if glyphs is None else glyphs
     glyph = rng.choice(pool, (n, 3))
@@ -29,7 +31,9 @@ def random_table(n: int, rng: np.random.Generator, glyphs: np.ndarray | None = N
     count = rng.choice(3, n, p=[0.3, 0.4, 0.3]) + 1
     empty = np.arange(3)[None] >= count[:, None]
     glyph[empty], colour[empty] = -1, -1
-    return SceneTable(*(torch.from_numpy(x.astype(np.int64)) for x in (glyph, colour, rng.integers(0, len(BACKGROUNDS), n))))
+    return SceneTable(
+        *(torch.from_numpy(x.astype(np.int64)) for x in (glyph, colour, rng.integers(0, len(BACKGROUNDS), n)))
+    )
 
 
 @dataclass

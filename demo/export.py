@@ -1,7 +1,8 @@
 """Checkpoints → the bundled weights: `python -m demo.export --work WORK [--seen WORK/seen.npz --scenes 20000]`.
 
-Averaged weights, batch-norm statistics measured anew in float32, the training heads dropped, float16 safetensors. With --seen it
-also stores what the vision tower makes of freshly rendered scenes, for the last phase of the text tower's training.
+Averaged weights, batch-norm statistics measured anew in float32, the training heads dropped, float16
+safetensors. With --seen it also stores what the vision tower makes of freshly rendered scenes, for the last
+phase of the text tower's training.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ def pixels_of(pictures: np.ndarray) -> torch.Tensor:
 
 @torch.no_grad()
 def load_vision(clip: Any, path: Path, rounds: int = 40) -> None:
-    """Averaged weights into the vision tower; its batch-norm statistics are measured over `rounds` x 96 new pictures."""
+    """Averaged weights into the vision tower; batch-norm statistics from `rounds` x 96 new pictures."""
     state = torch.load(path, weights_only=False, map_location="cpu")["average"]
     clip.visual.load_state_dict({k.removeprefix("tower."): v for k, v in state.items() if k.startswith("tower.")})
     for module in clip.visual.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
             module.momentum = None
-    rng = random.Random(77)  # noqa: S311
+    rng = random.Random(77)
     clip.visual.train()
     for _ in range(rounds):
         clip.visual(pixels_of(batch_of(96, clip.visual.image_size, rng)[0]))
@@ -57,7 +58,7 @@ def load_text(clip: Any, path: Path) -> None:
 @torch.no_grad()
 def write_seen(clip: Any, path: Path, count: int) -> None:
     """Render scenes and store their vectors (n, 512) float16 with the scenes as arrays."""
-    rng = random.Random(4711)  # noqa: S311
+    rng = random.Random(4711)
     kept: dict[str, list[np.ndarray]] = {"vectors": [], "glyph": [], "colour": [], "background": []}
     for _ in range(-(-count // 96)):
         pictures, table, _centres = batch_of(96, clip.visual.image_size, rng)
@@ -85,6 +86,7 @@ def main() -> None:
     target = BUNDLED / f"{NAME}.safetensors"
     part = target.with_suffix(".part")
     save_file(weights, part)
+    part.chmod(0o644)
     part.replace(target)
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB")
 

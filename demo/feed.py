@@ -41,7 +41,7 @@ def batch_of(n: int, size: int, rng: random.Random) -> Batch:
 
 def _work(queue: mp.Queue, n: int, size: int, seed: int) -> None:
     os.nice(2)
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     while True:
         pixels, table, centres = batch_of(n, size, rng)
         queue.put((pixels, centres, table.glyph.numpy(), table.colour.numpy(), table.background.numpy()))
@@ -58,7 +58,7 @@ def batches(n: int, size: int, seed: int) -> Iterator[Batch]:
 
 
 def replayed(n: int, size: int, seed: int, reuse: int = 3, capacity: int = 200) -> Iterator[Batch]:
-    """Endless batches mixed from the last `capacity` rendered ones, half of them mirrored: one rendering for `reuse` uses."""
+    """Endless batches mixed from the last `capacity` rendered ones, half of them mirrored: `reuse` uses of each."""
     source = batches(n, size, seed)
     kept: list[Batch] = []
     rng = np.random.default_rng(seed)
@@ -71,7 +71,9 @@ def replayed(n: int, size: int, seed: int, reuse: int = 3, capacity: int = 200) 
         chosen = [kept[i] for i in rng.choice(len(kept), 4, replace=False)]
         rows = rng.permutation(n)[: n // 4]
         pixels = np.concatenate([b[0][rows] for b in chosen])
-        table = SceneTable(*(torch.cat([getattr(b[1], k)[rows] for b in chosen]) for k in ("glyph", "colour", "background")))
+        table = SceneTable(
+            *(torch.cat([getattr(b[1], k)[rows] for b in chosen]) for k in ("glyph", "colour", "background"))
+        )
         centres = np.concatenate([b[2][rows] for b in chosen])
         mirrored = rng.random(len(pixels)) < 0.5
         pixels[mirrored] = pixels[mirrored, :, ::-1]

@@ -14,7 +14,7 @@ MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757
 
 
 def prepare_torchvision() -> None:
-    """Let a CPU build of torch import a torchvision whose native library it cannot load: declare the two missing operators."""
+    """Declare the two operators without which a CPU build of torch cannot import torchvision."""
     if torch.version.cuda is None and not hasattr(prepare_torchvision, "library"):
         library = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):

@@ -1,9 +1,10 @@
 """The meeting point of the two towers: an embedding of scenes made from their data, without a picture or a word.
 
-A scene's vector is the sum of its objects' vectors (glyph with colour) and its background's, scaled to length one; a claim's
-vector is made likewise from concepts. Both are trained together on the exact truth matrix in a few minutes on a CPU, then frozen.
-The vision tower learns to see the scene vectors in pictures and the text tower learns to read captions into the same space,
-so neither has to wait for the other, and each learns from dense targets.
+A scene's vector is the sum of its objects' vectors (glyph with colour) and its background's, scaled to length
+one; a claim's vector is made likewise from concepts. Both are trained together on the exact truth matrix in a
+few minutes on a CPU, then frozen. The vision tower learns to see the scene vectors in pictures and the text
+tower learns to read captions into the same space, so neither has to wait for the other, and each learns from
+dense targets.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a caption claims about a scene, and exact matching of claims against scenes.
 
-A claim (`Claims`, n of them as arrays) is a background set (or none) and up to two object specs, each a concept (a set of
-glyphs) and/or a colour. Because every caption is made from a claim, the full caption x scene truth matrix is computed
-instead of guessed: no false negatives in a contrastive batch.
+A claim (`Claims`, n of them as arrays) is a background set (or none) and up to two object specs, each a
+concept (a set of glyphs) and/or a colour. Because every caption is made from a claim, the full caption x
+scene truth matrix is computed instead of guessed: no false negatives in a contrastive batch.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def matches(scenes: SceneTable, claims: Claims, concepts: torch.Tensor, places: 
     return result
 
 
-def matches_second(scenes: SceneTable, claims: Claims, member: torch.Tensor, present: torch.Tensor) -> list[torch.Tensor]:
+def matches_second(
+    scenes: SceneTable, claims: Claims, member: torch.Tensor, present: torch.Tensor
+) -> list[torch.Tensor]:
     """For each of the three object slots: which scenes' object meets the claims' second spec; (m, n) bool each."""
     concept, colour = claims.concept[:, 1], claims.colour[:, 1]
     rows = member[torch.where(concept >= 0, concept, torch.tensor(len(member) - 1))]

@@ -57,12 +57,64 @@ THEMES: dict[str, tuple[str, tuple[int, ...], str]] = {
     "forest": ("Countryside", (9, 10, 11), "🦌 🐻 🦊 🦉 🐿 🍄 ⛺ 🐗 🦔 🥾 🍁 🧚 🦡 🪵 🐺 🪓 🍂"),
     "desert": ("Far away", (2, 3, 11), "🐪 🐫 🌵 🦎 🐍 🦂 🛖 🏍 🦅 🕌 🗿 🏺 🏜 🎪 🚁".replace(" 🏜", "")),
     "city": ("City", (1, 4, 6, 9, 10), "🚌 🚕 🚲 🛵 🚦 🚑 🚒 🛴 🐦 🐈 🍕 ☕ 🌭 📮 🏃 💃 🎷 🎒 🚋 🛍 🏗"),
-    "room": ("At home", (1, 2, 3, 10, 11, 12), "🐈 🐕 🛋 🪴 🎂 🧸 🎸 📚 ☕ 🍕 🎹 🪑 🕯 📺 🎁 🎄 🍎 🥐 👗 👠 🧶 💻 ⏰ 🎻 🍰 🍜 🌹 👶 📷"),
+    "room": (
+        "At home",
+        (1, 2, 3, 10, 11, 12),
+        "🐈 🐕 🛋 🪴 🎂 🧸 🎸 📚 ☕ 🍕 🎹 🪑 🕯 📺 🎁 🎄 🍎 🥐 👗 👠 🧶 💻 ⏰ 🎻 🍰 🍜 🌹 👶 📷",
+    ),
     "rain": ("After dark", (4, 10, 11), "☂ 🌂 🐸 🐌 🚌 🦆 🥾 🚲 🚚 🧥 🐕 🚑 🍄 🏃"),
     "mountains": ("Far away", (6, 7, 8, 9), "🐐 🦅 🏔 🧗 ⛺ 🚠 🥾 🦙 🏡 🚂 🐄 🚁 🎒 🚵 🐻 🌲 🧘 🏕".replace(" 🏔", "")),
 }
 COUNT = {"room": 20, "city": 14, "snow": 14, "night": 14, "grass": 14, "sea": 13}  # others 12
-PAINTED = ("🚗 🚙 🚌 🚲 🏍 🛵 🚁 ✈ 🎈 🪁 ⛵ 🚤 🛻 🚚 🚛 🌷 🌹 👗 👠 🎒 🧥 🧣 🧤 ☂ 🌂 🛋 🪑 ⛺ 🚂 🐕 🐈 🐎 🦋 🐦 🐠 ⏰ 🎸 🪂 🛷 🚐 🩴 👙 🧸 🎁 🥾 🛴 🕯").split()
+PAINTED = [
+    "🚗",
+    "🚙",
+    "🚌",
+    "🚲",
+    "🏍",
+    "🛵",
+    "🚁",
+    "✈",
+    "🎈",
+    "🪁",
+    "⛵",
+    "🚤",
+    "🛻",
+    "🚚",
+    "🚛",
+    "🌷",
+    "🌹",
+    "👗",
+    "👠",
+    "🎒",
+    "🧥",
+    "🧣",
+    "🧤",
+    "☂",
+    "🌂",
+    "🛋",
+    "🪑",
+    "⛺",
+    "🚂",
+    "🐕",
+    "🐈",
+    "🐎",
+    "🦋",
+    "🐦",
+    "🐠",
+    "⏰",
+    "🎸",
+    "🪂",
+    "🛷",
+    "🚐",
+    "🩴",
+    "👙",
+    "🧸",
+    "🎁",
+    "🥾",
+    "🛴",
+    "🕯",
+]
 LIKELY = ("red", "blue", "green", "yellow", "white", "black", "orange", "purple", "pink", "brown", "gray")
 TIMES = {"night": (21, 23), "sunset": (18, 20), "room": (9, 21)}
 
@@ -75,7 +127,7 @@ def _pieces(line: str) -> tuple[str, list[str], list[str | None]]:
 
 def library(seed: int = 2026) -> list[Scene]:
     """The scenes in a fixed order; the same seed gives the same library."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     scenes = [place(glyphs, tints, kind, rng) for kind, glyphs, tints in map(_pieces, FIXED.strip().splitlines())]
     for kind, (_collection, _months, block) in THEMES.items():
         pool = block.split()
@@ -105,8 +157,13 @@ def describe(scene: Scene, rng: random.Random) -> dict[str, Any]:
     low, high = TIMES.get(scene["background"], (8, 17))
     month, year = rng.choice(months), rng.choice((2023, 2024, 2025))
     taken = dt.datetime(year, month, rng.randint(1, 28), rng.randint(low, high), rng.randrange(60), tzinfo=dt.UTC)
-    return {"title": f"{' and '.join(names).capitalize()}, {scene['background']}", "tags": list(dict.fromkeys(tags)),
-            "taken_at": taken.isoformat(), "collection": collection, "background": scene["background"]}
+    return {
+        "title": f"{' and '.join(names).capitalize()}, {scene['background']}",
+        "tags": list(dict.fromkeys(tags)),
+        "taken_at": taken.isoformat(),
+        "collection": collection,
+        "background": scene["background"],
+    }
 
 
 def write(folder: Path = SAMPLES, size: int = 512, quality: int = 78) -> int:
@@ -114,7 +171,7 @@ def write(folder: Path = SAMPLES, size: int = 512, quality: int = 78) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.webp"):
         old.unlink()
-    rng = random.Random(7)  # noqa: S311
+    rng = random.Random(7)
     rows = []
     for number, scene in enumerate(library(), 1):
         file = f"scene-{number:03}.webp"

@@ -3,7 +3,8 @@
     {"background": "snow", "seed": 7, "objects": [{"glyph": "🚚", "tint": "white" | None, "x": 0.5, "y": 0.6,
      "size": 0.4, "rotation": -8.0, "mirror": False}]}
 
-x and y are the centre and size the longer side of the glyph, all as fractions of the picture's side; rotation is in degrees.
+x and y are the centre and size the longer side of the glyph, all as fractions of the picture's side; rotation
+is in degrees.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def sprite(glyph: str, tint: str | None) -> tuple[Image.Image, ...]:
     below.alpha_composite(canvas)
     full = below.convert("RGBa")
     return tuple(
-        (full if s == 1 else full.resize((round(full.width * s), round(full.height * s)), Image.Resampling.BOX)).convert("RGBA")
+        (
+            full if s == 1 else full.resize((round(full.width * s), round(full.height * s)), Image.Resampling.BOX)
+        ).convert("RGBA")
         for s in LEVELS
     )
 
@@ -80,8 +83,8 @@ def _painted(kind: str, size: int, variant: int) -> Image.Image:
 
 
 def _background(scene: Scene, size: int) -> Image.Image:
-    """A painted variant, slightly cropped, perhaps mirrored and made lighter or darker, all decided by the scene's seed."""
-    rng = random.Random(scene.get("seed", 0))  # noqa: S311
+    """A painted variant, cropped a little, perhaps mirrored, lighter or darker, as the scene's seed decides."""
+    rng = random.Random(scene.get("seed", 0))
     picture = _painted(scene["background"], round(size * 1.15), rng.randrange(VARIANTS))
     if rng.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -106,8 +109,14 @@ def render(scene: Scene, size: int = 512) -> Image.Image:
         cos, sin = math.cos(angle) / k, math.sin(angle) / k
         side = math.ceil(k * math.hypot(*source.size))
         half, flip = side / 2, -1 if thing["mirror"] else 1
-        matrix = (flip * cos, flip * -sin, source.width / 2 - flip * (cos - sin) * half,
-                  sin, cos, source.height / 2 - (sin + cos) * half)
+        matrix = (
+            flip * cos,
+            flip * -sin,
+            source.width / 2 - flip * (cos - sin) * half,
+            sin,
+            cos,
+            source.height / 2 - (sin + cos) * half,
+        )
         patch = source.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
         canvas.paste(patch, (round(thing["x"] * size - half), round(thing["y"] * size - half)), patch)
     return canvas
@@ -133,8 +142,17 @@ def place(glyphs: Sequence[str], tints: Sequence[str | None], background: str, r
             if all(math.hypot(x - o["x"], y - o["y"]) > 0.42 * (size + o["size"]) for o in things):
                 break
             size = max(low * 0.9, size * 0.97)
-        things.append({"glyph": glyph, "tint": tint, "x": round(x, 4), "y": round(y, 4), "size": round(size, 4),
-                       "rotation": round(rng.gauss(0, 9), 2), "mirror": rng.random() < 0.5})
+        things.append(
+            {
+                "glyph": glyph,
+                "tint": tint,
+                "x": round(x, 4),
+                "y": round(y, 4),
+                "size": round(size, 4),
+                "rotation": round(rng.gauss(0, 9), 2),
+                "mirror": rng.random() < 0.5,
+            }
+        )
     return {"background": background, "seed": rng.randrange(1 << 30), "objects": things}
 
 

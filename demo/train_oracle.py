@@ -1,4 +1,6 @@
-"""Train the oracle (see `oracle.py`): `python -m demo.train_oracle --out WORK/oracle.pt`. A few minutes on one core."""
+"""Train the oracle (see `oracle.py`): `python -m demo.train_oracle --out WORK/oracle.pt`. A few minutes on one
+core.
+"""
 
 from __future__ import annotations
 
@@ -79,8 +81,13 @@ def main() -> None:
         if step % 100 == 0 or step == args.steps - 1:
             with torch.no_grad():
                 first = truth.gather(1, logits.argmax(1, keepdim=True)).float().mean()
-            print(f"{step} {time.time() - start:.0f}s loss {loss:.3f} first right {first:.3f} scale {oracle.scale.exp():.1f}", flush=True)
-            torch.save({"oracle": oracle.state_dict(), "concepts": table, "places": places, "weights": weights}, args.out)
+            print(
+                f"{step} {time.time() - start:.0f}s loss {loss:.3f} first right {first:.3f}",
+                flush=True,
+            )
+            torch.save(
+                {"oracle": oracle.state_dict(), "concepts": table, "places": places, "weights": weights}, args.out
+            )
 
 
 if __name__ == "__main__":

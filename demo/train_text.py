@@ -1,8 +1,9 @@
 """Train the text tower to read captions into the space of the frozen oracle, or of the pictures themselves.
 
-`python -m demo.train_text --work WORK --until 03:05 [--seen WORK/seen.npz]`: with --seen (rendered scenes as the trained vision
-tower embeds them, from `demo.export --seen`) half of the targets are what the vision tower really sees.
-Words that no caption ever contains share one vector, trained on inserted unknown words, so that they disturb as little as possible.
+`python -m demo.train_text --work WORK --until 03:05 [--seen WORK/seen.npz]`: with --seen (rendered scenes as
+the trained vision tower embeds them, from `demo.export --seen`) half of the targets are what the vision tower
+really sees. Words that no caption ever contains share one vector, trained on inserted unknown words, so that
+they disturb as little as possible.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(2)
     seed = int(time.time())
-    rng, dice = np.random.default_rng(seed), random.Random(seed)  # noqa: S311
+    rng, dice = np.random.default_rng(seed), random.Random(seed)
 
     saved = torch.load(args.work / "oracle.pt", weights_only=False)
     oracle = Oracle(len(vocabulary()), len(saved["concepts"]), len(saved["places"]))
@@ -102,7 +103,13 @@ def main() -> None:
     languages = []
     for name in ("en", "zh"):
         known = words(name)
-        languages.append((Writer(name, known), Sampler(known.concepts, place_table(), known.weights), torch.from_numpy(known.concepts)))
+        languages.append(
+            (
+                Writer(name, known),
+                Sampler(known.concepts, place_table(), known.weights),
+                torch.from_numpy(known.concepts),
+            )
+        )
 
     master, tokens = Reader(create()), Tokens()
     path = args.work / "text.pt"
@@ -110,7 +117,11 @@ def main() -> None:
     average = copy.deepcopy(master)
     decay = [p for p in master.parameters() if p.ndim > 1]
     plain = [p for p in master.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}], lr=args.rate, betas=(0.9, 0.98))
+    optimiser = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}],
+        lr=args.rate,
+        betas=(0.9, 0.98),
+    )
     if path.exists():
         state = torch.load(path, weights_only=False)
         master.load_state_dict(state["master"])
@@ -124,8 +135,16 @@ def main() -> None:
     count, step = 0, 0
 
     def store() -> None:
-        torch.save({"master": master.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-                    "seen": tokens.seen, "elapsed": elapsed + time.time() - begin}, path.with_suffix(".part"))
+        torch.save(
+            {
+                "master": master.state_dict(),
+                "average": average.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "seen": tokens.seen,
+                "elapsed": elapsed + time.time() - begin,
+            },
+            path.with_suffix(".part"),
+        )
         path.with_suffix(".part").replace(path)
 
     while (done := (time.time() - begin) / total) < 1:
@@ -145,9 +164,15 @@ def main() -> None:
         optimiser.zero_grad()
         for k, (writer, sampler, concepts) in enumerate(languages):
             part = slice(k * args.batch, (k + 1) * args.batch)
-            claims: Claims = sampler.draw(SceneTable(table.glyph[part], table.colour[part], table.background[part]), rng)
-            lines = [writer.write(specs_of(c, h), p, dice) for c, h, p in
-                     zip(claims.concept.tolist(), claims.colour.tolist(), claims.background.tolist(), strict=True)]
+            claims: Claims = sampler.draw(
+                SceneTable(table.glyph[part], table.colour[part], table.background[part]), rng
+            )
+            lines = [
+                writer.write(specs_of(c, h), p, dice)
+                for c, h, p in zip(
+                    claims.concept.tolist(), claims.colour.tolist(), claims.background.tolist(), strict=True
+                )
+            ]
             truth = matches(table, claims, concepts, where)
             logits = functional.normalize(tokens.read(master, lines, dice), dim=-1) @ targets.T * scale
             loss = loss + both_ways(logits, truth)
@@ -161,8 +186,12 @@ def main() -> None:
                 a.lerp_(b, 1 - keep)
         step, count = step + 1, count + 2 * args.batch
         if time.time() - told > 20:
-            print(f"{time.strftime('%H:%M:%S')} step {step} {count / (time.time() - told):.0f} captions/s loss {loss.item() / 2:.3f} "
-                  f"first right en {first[0]:.3f} zh {first[1]:.3f}", flush=True)
+            print(
+                f"{time.strftime('%H:%M:%S')} step {step} {count / (time.time() - told):.0f} captions/s "
+                f"loss {loss.item() / 2:.3f} "
+                f"first right en {first[0]:.3f} zh {first[1]:.3f}",
+                flush=True,
+            )
             told, count = time.time(), 0
         if time.time() - saved_at > 90:
             store()

@@ -1,6 +1,7 @@
 """Train the vision tower to see the oracle's scene vectors in rendered pictures.
 
-`python -m demo.train_vision --work WORK --until 03:05`: renders in a second process, resumes from WORK/vision.pt, ends on time.
+`python -m demo.train_vision --work WORK --until 03:05`: renders in a second process, resumes from
+WORK/vision.pt, ends on time.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def seconds_until(clock: str) -> float:
 
 
 def halved(model: nn.Module) -> nn.Module:
-    """A bfloat16 working copy. Its batch norms' running statistics are too coarse to keep: export measures them anew."""
+    """A bfloat16 working copy. Its batch norms' running statistics are too coarse: export measures them anew."""
     return copy.deepcopy(model).to(torch.bfloat16).to(memory_format=torch.channels_last)
 
 
@@ -52,8 +53,9 @@ class Naming(nn.Module):
         at = [functional.grid_sample(m.float(), centres[:, :, None], align_corners=False)[..., 0].mT for m in maps]
         present = table.glyph >= 0
         seen = torch.cat(at, -1)[present].to(self.glyph.weight.dtype)
-        return (functional.cross_entropy(self.glyph(seen).float(), table.glyph[present])
-                + 0.5 * functional.cross_entropy(self.colour(seen).float(), table.colour[present] + 1))
+        return functional.cross_entropy(
+            self.glyph(seen).float(), table.glyph[present]
+        ) + 0.5 * functional.cross_entropy(self.colour(seen).float(), table.colour[present] + 1)
 
 
 def main() -> None:
@@ -97,8 +99,11 @@ def main() -> None:
     pairs = list(zip(master.parameters(), work.parameters(), strict=True))
     decay = [p for p in master.parameters() if p.ndim > 1]
     plain = [p for p in master.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}],
-                                  lr=args.rate, betas=(0.9, 0.98))
+    optimiser = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}],
+        lr=args.rate,
+        betas=(0.9, 0.98),
+    )
     if path.exists():
         optimiser.load_state_dict(state["optimiser"])
     mean = torch.tensor(MEAN).view(1, 3, 1, 1) * 255
@@ -110,7 +115,11 @@ def main() -> None:
         done = (time.time() - begin) / total
         if done >= 1:
             break
-        rate = args.rate * min(1, (step + 1) / 150) * (0.02 + 0.98 * (1 + math.cos(math.pi * (done * total + elapsed) / (total + elapsed))) / 2)
+        rate = (
+            args.rate
+            * min(1, (step + 1) / 150)
+            * (0.02 + 0.98 * (1 + math.cos(math.pi * (done * total + elapsed) / (total + elapsed))) / 2)
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
         images = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - mean) / std
@@ -119,7 +128,9 @@ def main() -> None:
         seen = functional.normalize(raw, dim=-1)
         with torch.no_grad():
             target = oracle.scenes(table)
-            claims = sampler.draw(SceneTable(*(torch.cat([x, x]) for x in (table.glyph, table.colour, table.background))), rng)
+            claims = sampler.draw(
+                SceneTable(*(torch.cat([x, x]) for x in (table.glyph, table.colour, table.background))), rng
+            )
             truth = matches(table, claims, concepts, places)
             asked = oracle.claims(claims)
         scale = oracle.scale.exp().clamp(max=30)
@@ -146,8 +157,12 @@ def main() -> None:
         count += len(pixels)
         if time.time() - told > 20:
             first = truth.gather(1, (asked @ seen.T).argmax(1, keepdim=True)).float().mean()
-            print(f"{time.strftime('%H:%M:%S')} step {step} {count / (time.time() - told):.0f} img/s near {near:.4f} same {same:.3f} "
-                  f"claimed {claimed:.3f} named {named:.3f} first {first:.3f} rate {rate:.5f}", flush=True)
+            print(
+                f"{time.strftime('%H:%M:%S')} step {step} {count / (time.time() - told):.0f} img/s "
+                f"near {near:.4f} same {same:.3f} "
+                f"claimed {claimed:.3f} named {named:.3f} first {first:.3f} rate {rate:.5f}",
+                flush=True,
+            )
             told, count = time.time(), 0
         if time.time() - saved_at > 120:
             saved_at = time.time()
@@ -156,14 +171,23 @@ def main() -> None:
     print("done", flush=True)
 
 
-def store(path: Path, master: nn.Module, work: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, elapsed: float) -> None:
+def store(
+    path: Path, master: nn.Module, work: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, elapsed: float
+) -> None:
     """Write the checkpoint whole or not at all."""
     with torch.no_grad():
         for a, b in zip(master.buffers(), work.buffers(), strict=True):
             a.copy_(b)
     part = path.with_suffix(".part")
-    torch.save({"master": master.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-                "elapsed": elapsed}, part)
+    torch.save(
+        {
+            "master": master.state_dict(),
+            "average": average.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "elapsed": elapsed,
+        },
+        part,
+    )
     part.replace(path)
 
 
