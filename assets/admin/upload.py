@@ -27,13 +27,25 @@ class Outcome:
 
 
 class FilesInput(forms.FileInput):
+    """A large field to drop files on; ``x-init`` keeps off the theme's script for its own file fields."""
+
     allow_multiple_selected = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "multiple": True,
+                "accept": ",".join(KINDS),
+                "class": "dam-files",
+                "x-init": "$el.hasChangeListener = true",
+            }
+        )
 
 
 class FilesField(forms.Field):
     """One or more files, empty ones too: each is judged by ``ingest``, so that one refusal names one file."""
 
-    widget = FilesInput(attrs={"multiple": True, "accept": ",".join(KINDS), "class": "dam-files"})
+    widget = FilesInput
 
 
 class UploadForm(forms.Form):
@@ -76,18 +88,19 @@ def _take(request: HttpRequest, form: UploadForm) -> Outcome:
     outcome = Outcome()
     files: MultiValueDict = request.FILES
     for content in files.getlist("pictures"):
+        name = content.name or ""
         try:
             asset = ingest(
                 content,
-                name=content.name or "",
+                name=name,
                 user=request.user,  # type: ignore[arg-type]  # admin pages are for signed-in users
                 tags=form.cleaned_data["tags"],
                 collections=form.cleaned_data["collections"],
             )
         except Duplicate as error:
-            outcome.refused.append((content.name or "", str(error), error.existing))
+            outcome.refused.append((name, str(error), error.existing))
         except Rejected as error:
-            outcome.refused.append((content.name or "", str(error), None))
+            outcome.refused.append((name, str(error).removeprefix(f"{name} "), None))
         else:
             outcome.stored.append(asset)
     return outcome

@@ -68,8 +68,7 @@ class EmbeddingAdmin(ReadOnlyAdmin):
     list_filter = (("state", ChoicesDropdownFilter), ("model", RelatedDropdownFilter))
     search_fields = ("asset__filename", "asset__title", "problem")
     show_facets = admin.ShowFacets.NEVER
-    fields = ("asset", "model", "segment", "progress", "attempts", "problem", "leased_until")
-    readonly_fields = ("progress",)
+    fields = ("asset", "model", "segment", "state", "attempts", "problem", "leased_until")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Embedding]:
         visible = Asset.objects.visible_to(request.user)

@@ -1,11 +1,14 @@
+import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from assets.models import Asset, Tag
+from assets.models import Asset, Collection, Tag
 from search.admin.asset import SemanticAssetAdmin
 from search.models import Embedding, EmbeddingModel
 from tests.admin.conftest import LIST, told
@@ -74,6 +77,26 @@ def test_a_ranking_goes_on_over_pages(spread: list[Asset], editing: Client, monk
     response = editing.get(LIST, {"similar_to": spread[0].pk, "p": 2})
     assert ids(response.context["cl"].result_list) == ids(spread[2:4])
     assert f'href="?p=3&similar_to={spread[0].pk}"' in unescape(response.content.decode())
+
+
+def test_a_ranking_is_counted_no_further_than_one_may_page(
+    spread: list[Asset], editing: Client, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("search.admin.asset.DEEPEST", 3)
+    assert editing.get(LIST, {"similar_to": spread[0].pk}).context["cl"].result_count == 3
+    assert editing.get(LIST).context["cl"].result_count == 5
+
+
+def test_a_ranking_under_filters_is_ordered_by_distance_alone(spread: list[Asset], editing: Client) -> None:
+    tag, spring = Tag.named("truck"), Collection.named("Spring")
+    tag.assets.add(*spread)
+    spring.assets.add(*spread)
+    filters = {"tags": tag.pk, "collection": spring.pk, "embedding": "ready", "id_from": 1}
+    with CaptureQueriesContext(connection) as queries:
+        editing.get(LIST, {"similar_to": spread[0].pk, **filters})
+    [ranking] = [query["sql"] for query in queries if "ORDER BY" in query["sql"] and "halfvec" in query["sql"]]
+    assert re.search(r'ORDER BY "distance" ASC$|ORDER BY \d+ ASC$', ranking), ranking
+    assert "DISTINCT" not in ranking
 
 
 def test_the_filter_form_keeps_the_asset_compared_with(spread: list[Asset], editing: Client) -> None:
