@@ -181,17 +181,19 @@ def _why_empty(visible: QuerySet[Asset], matching: QuerySet[Asset], *, ranked: b
 
 def _chips(query: QueryDict, form: forms.BaseForm) -> Iterator[Chip]:
     for name, value in form.cleaned_data.items():
-        if (not value and value != 0) or name == "semantic":  # the box shows the words
+        if value in (None, "", []) or name == "semantic":  # the box shows the words
             continue
-        for one in value if isinstance(value, QuerySet) else [value]:
+        several = isinstance(form.fields[name], forms.ModelMultipleChoiceField)
+        for one in value if several else [value]:
             rest = query.copy()
             rest.pop("page", None)
-            others = [other for other in rest.getlist(name) if isinstance(value, QuerySet) and other != one.slug]
-            rest.setlist(name, others)
-            like = one if name == "similar_to" else None
+            rest.setlist(name, [slug for slug in rest.getlist(name) if several and slug != one.slug])
             address = rest.urlencode()
             yield Chip(
-                str(form[name].label), _in_words(form.fields[name], one), f"?{address}" if address else ".", like
+                label=str(form[name].label),
+                text=_in_words(form.fields[name], one),
+                url=f"?{address}" if address else ".",
+                asset=one if name == "similar_to" else None,
             )
 
 

@@ -42,6 +42,7 @@ def test_tags_and_collections_lead_to_their_assets(see, asset):
 
 
 def test_the_original_can_be_downloaded_and_similar_ones_be_asked_for(see, asset):
+    prepare_batch()
     seen = see(asset.get_absolute_url())
     assert seen.links("Download original") == [f"/assets/{asset.pk}/original/"]
     assert seen.links("More like this") == [f"/?similar_to={asset.pk}"]
@@ -50,10 +51,22 @@ def test_the_original_can_be_downloaded_and_similar_ones_be_asked_for(see, asset
 def test_a_thumbnail_has_a_text_that_tells_the_picture(see, asset):
     prepare_batch()
     assert see("/").one("img", loading="lazy").attributes["alt"] == "A beach in the evening"
+
+
+def test_without_a_description_the_name_in_the_same_link_tells_the_picture_and_is_not_said_twice(see, asset):
+    prepare_batch()
     Asset.objects.update(description="")
-    assert see("/").one("img", loading="lazy").attributes["alt"] == "Beach & sea"
+    seen = see("/")
+    assert seen.one("img", loading="lazy").attributes["alt"] == ""
+    assert "Beach & sea" in seen.one("a", href=asset.get_absolute_url()).text
+    assert (
+        see(asset.get_absolute_url()).one("img", src=f"/assets/{asset.pk}/preview.webp").attributes["alt"]
+        == "Beach & sea"
+    )
 
 
 def test_a_quarantined_asset_says_why(see, asset):
     Asset.objects.update(state=State.QUARANTINED, problem="it is broken")
-    assert see(asset.get_absolute_url()).one("span", "placeholder").text == "quarantined: it is broken"
+    seen = see(asset.get_absolute_url())
+    assert seen.one("span", "placeholder").text == "quarantined: it is broken"
+    assert seen.links("More like this") == see("/").links("More like this") == []

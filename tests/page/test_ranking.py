@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 import numpy as np
 
 from assets.models import Tag
+from assets.preparation import prepare_batch
 from search.encoders import get_encoder
 from search.models import Embedding
 
@@ -51,10 +52,10 @@ def test_words_rank_through_the_active_model(see, make_asset, bundled_model):
     assert see("/", data={"semantic": texts["car"]}).all("span", "similarity")[0].text == "Similarity 1.00"
 
 
-def test_more_like_this_keeps_the_filters_and_leaves_words_and_page_behind(see, make_asset, give_vector):
+def test_more_like_this_keeps_the_filters_and_leaves_words_and_page_behind(see, make_asset):
     asset = make_asset(title="one", tags=[Tag.named("truck")])
-    give_vector(asset, [1])
-    (link,) = see("/?tag=truck&page=1").links("More like this: one")
+    prepare_batch()
+    (link,) = see("/?tag=truck&page=1").links("More like this one")
     assert parse_qs(link.removeprefix("?")) == {"tag": ["truck"], "similar_to": [str(asset.pk)]}
 
 

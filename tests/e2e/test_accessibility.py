@@ -1,0 +1,56 @@
+"""WCAG 2.2 AA as far as axe-core can tell, in light and dark, on a desk and on a phone."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    page.wait_for_load_state("networkidle")
+    page.evaluate(axe)  # not as a script element: the page's policy allows none but its own
+    found = page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(RULES)}}})")
+    return [f"{v['id']}: {v['help']} {[node['html'][:120] for node in v['nodes']]}" for v in found["violations"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("address", ["/", "/?tag=vehicle&similar_to={car}", "/assets/{car}/", "/login/", "/none/"])
+def test_no_rule_is_broken(page: Page, at, library, axe, scheme, address, complaints):
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(at(address.format(car=library["car"].pk)))
+    assert violations(page, axe) == []
+    complaints[:] = [complaint for complaint in complaints if "404" not in complaint]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_rule_is_broken_beside_mistakes(page: Page, at, library, axe, scheme, complaints):
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(at("/?created_after=x&id__gte=y&nothing=1"))
+    assert violations(page, axe) == []
+    complaints.clear()
+
+
+@pytest.mark.parametrize("address", ["/?tag=vehicle&similar_to={car}&created_after=2020-01-01", "/assets/{car}/"])
+def test_a_phone_shows_everything_without_scrolling_sideways(page: Page, at, library, axe, address):
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(at(address.format(car=library["car"].pk)))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert violations(page, axe) == []
+
+
+def test_filters_fold_on_a_phone_and_stand_open_on_a_desk(page: Page, at, library):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(at())
+    tag = page.get_by_role("checkbox", name="snow")
+    expect(tag).not_to_be_visible()
+    page.get_by_text("Filters", exact=True).click()
+    expect(tag).to_be_visible()
+    tag.check()
+    expect(page.locator(".card .name")).to_have_text(["Both", "A truck"])
+    expect(tag).to_be_visible()  # the filters stay open while they are used
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(at())
+    expect(tag).to_be_visible()
+    expect(page.get_by_text("Filters", exact=True)).not_to_be_visible()
