@@ -13,17 +13,17 @@ env.read_env(BASE_DIR / ".env")
 DATA_DIR = Path(env.str("DAM_DATA_DIR", default=str(BASE_DIR / ".dam"))).expanduser().resolve()
 
 
-def private_text(name: str, make: str | None = None) -> str:
+def private_text(name: str, length: int = 48) -> str:
     """Return the secret kept in the data directory as ``name``, making it (mode 0600) on first use.
 
-    ``make`` is the text to store when there is none yet; without it a random one is drawn.
+    It is random, of ``length`` bytes.
     """
     path = DATA_DIR / name
     if not path.exists():
         DATA_DIR.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{name}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600, exist_ok=False)
-        draft.write_text(make or secrets.token_urlsafe(48))
+        draft.write_text(secrets.token_urlsafe(length))
         try:
             path.hardlink_to(draft)  # fails where another process was first: then its text counts
         except FileExistsError:

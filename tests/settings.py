@@ -24,6 +24,8 @@ if "DAM_DATA_DIR" not in os.environ:
 
 from dam.settings import *  # noqa: F403
 
+MIDDLEWARE.remove("whitenoise.middleware.WhiteNoiseMiddleware")  # noqa: F405 - no static files are collected
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 DATABASES["default"]["OPTIONS"].pop("pool", None)  # noqa: F405 - a test database must have no open connections
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGGING["loggers"]["celery"] = {"level": "INFO"}  # noqa: F405 - tests wait for a worker to say that it is ready

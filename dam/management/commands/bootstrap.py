@@ -21,8 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-samples", action="store_true", help="do not load the sample library")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("check", databases=["default"])
+        call_command("migrate", interactive=False, verbosity=0, skip_checks=False)
         call_command("collectstatic", interactive=False, verbosity=0)
         self._first_superuser()
         fresh = not EmbeddingModel.objects.exists() and not Asset.objects.exists()
@@ -37,6 +36,6 @@ class Command(BaseCommand):
         name = env.str("DAM_ADMIN_USER", default="admin")
         password = env.str("DAM_ADMIN_PASSWORD", default="")
         if not password:
-            password = private_text("admin-password")
+            password = private_text("admin-password", length=12)
             self.stdout.write(f"First sign-in: {name} / {password}   (kept in {DATA_DIR / 'admin-password'})")
         users.create_superuser(name, password=password)

@@ -116,10 +116,10 @@ def _services() -> dict[str, list[str]]:
     celery = [*python, "celery", "-A", "dam"]
     level = ["--loglevel", "WARNING"]
     # The worker holds a model, so it runs in one process without forking.
-    worker = ["worker", "--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = ["--quiet", "worker", "--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     address = ["--host", settings.DAM_HOST, "--port", str(settings.DAM_PORT)]
     return {
-        "web": [*python, "granian", "--interface", "wsgi", "--blocking-threads", "8", "--no-ws", *address,
+        "web": [*python, "granian", "--interface", "wsgi", "--blocking-threads", "4", "--no-ws", *address,
                 "--log-level", "warning", "--workers-kill-timeout", "3", "dam.wsgi:application"],
         "worker": [*celery, *worker, *level],
         "scheduler": [*celery, "beat", *level],
