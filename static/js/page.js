@@ -44,6 +44,13 @@ function ready() {
 document.addEventListener("DOMContentLoaded", ready);
 document.addEventListener("htmx:historyRestore", ready);
 
+// On a phone the filters lie over the results: "Apply" folds them.
+document.addEventListener("submit", (event) => {
+  if (!event.submitter?.classList.contains("apply")) return;
+  document.getElementById("filters").open = false;
+  document.getElementById("main").scrollIntoView();
+});
+
 // A control that was used and is gone after a swap (the pager's link) hands the focus to the results.
 document.addEventListener("htmx:afterSettle", () => {
   if (document.activeElement === document.body) document.querySelector("#results h2")?.focus({ preventScroll: true });

@@ -50,6 +50,10 @@ def test_filters_fold_on_a_phone_and_stand_open_on_a_desk(page: Page, at, librar
     tag.check()
     expect(page.locator(".card .name")).to_have_text(["Both", "A truck"])
     expect(tag).to_be_visible()  # the filters stay open while they are used
+    expect(page.locator("#badge")).to_have_text("1")
+    page.get_by_role("button", name="Apply filters").click()
+    expect(tag).not_to_be_visible()
+    expect(page.locator(".card").first).to_be_in_viewport()
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(at())
     expect(tag).to_be_visible()

@@ -132,6 +132,10 @@ def test_a_mistake_is_said_beside_its_field(page: Page, at, library, complaints)
     expect(page.locator("#id_id__gte")).to_have_value("many")
     assert all("400" in complaint for complaint in complaints)
     complaints.clear()
+    page.locator("#id_id__gte").fill(str(library["car"].pk))
+    page.locator("#id_id__gte").press("Enter")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(results(page)).to_have_text(["Both", "A car"])
 
 
 def test_when_the_library_does_not_answer_the_page_says_so_until_it_does(page: Page, at, library, complaints):

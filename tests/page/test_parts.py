@@ -12,6 +12,12 @@ def test_a_part_is_the_results_with_title_and_status_line(see, make_asset):
     assert seen.one("p", id="status").text == "1 asset, newest first"
 
 
+def test_a_part_tells_how_many_filters_are_in_force(see, make_asset):
+    make_asset()
+    assert see("/?kind=image&id__gte=1", headers=PART).one("span", id="badge").text == "2"
+    assert see("/", headers=PART).one("span", id="badge").text == ""
+
+
 def test_the_whole_page_has_everything_once(see, make_asset):
     make_asset()
     ids = [e.attributes["id"] for e in see("/?kind=image").elements if "id" in e.attributes]
