@@ -85,7 +85,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--until", required=True, help="HH:MM UTC")
-    parser.add_argument("--batch", type=int, default=128, help="captions per language and step")
+    parser.add_argument("--batch", type=int, default=256, help="captions in a step")
+    parser.add_argument(
+        "--chinese", type=float, default=0.7, help="share of Chinese captions: its bytes take longer to learn"
+    )
     parser.add_argument("--others", type=int, default=512, help="further scenes in each batch")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seen", type=Path)
@@ -130,6 +133,7 @@ def main() -> None:
         tokens.seen, elapsed = state["seen"], state["elapsed"]
     seen = np.load(args.seen) if args.seen else None
     scale = oracle.scale.exp().clamp(max=36)
+    border = round(args.batch * (1 - args.chinese))
     begin, total = time.time(), seconds_until(args.until)
     told = saved_at = begin
     count, step = 0, 0
@@ -153,17 +157,17 @@ def main() -> None:
             group["lr"] = args.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * whole)) / 2)
         few = rng.choice(len(vocabulary()), 100, replace=False) if step % 2 else None
         if seen is not None and dice.random() < 0.5:
-            rows = rng.choice(len(seen["background"]), 2 * args.batch + args.others, replace=False)
+            rows = rng.choice(len(seen["background"]), args.batch + args.others, replace=False)
             table = SceneTable(*(torch.from_numpy(seen[k][rows]) for k in ("glyph", "colour", "background")))
             targets = torch.from_numpy(seen["vectors"][rows]).float()
         else:
-            table = random_table(2 * args.batch + args.others, rng, few)
+            table = random_table(args.batch + args.others, rng, few)
             targets = oracle.scenes(table)
         loss = torch.zeros(())
         first = []
         optimiser.zero_grad()
         for k, (writer, sampler, concepts) in enumerate(languages):
-            part = slice(k * args.batch, (k + 1) * args.batch)
+            part = slice(*((0, border), (border, args.batch))[k])
             claims: Claims = sampler.draw(
                 SceneTable(table.glyph[part], table.colour[part], table.background[part]), rng
             )
@@ -184,7 +188,7 @@ def main() -> None:
         with torch.no_grad():
             for a, b in zip(average.parameters(), master.parameters(), strict=True):
                 a.lerp_(b, 1 - keep)
-        step, count = step + 1, count + 2 * args.batch
+        step, count = step + 1, count + args.batch
         if time.time() - told > 20:
             print(
                 f"{time.strftime('%H:%M:%S')} step {step} {count / (time.time() - told):.0f} captions/s "

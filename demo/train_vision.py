@@ -62,9 +62,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--until", required=True, help="HH:MM UTC")
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--frozen", action="store_true", help="leave the stem and the first stage as they are: a quarter faster"
+    )
     parser.add_argument("--name", default="vision")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -90,6 +93,13 @@ def main() -> None:
         master.load_state_dict(state["master"])
         elapsed = state["elapsed"]
     work = halved(master)
+    if args.frozen:
+        tower_copy = work["tower"]
+        for part in (
+            *(getattr(tower_copy, f"{kind}{k}") for kind in ("conv", "bn") for k in (1, 2, 3)),
+            tower_copy.layer1,
+        ):
+            part.requires_grad_(False)
     maps: list[torch.Tensor] = []
     for layer in (work["tower"].layer3, work["tower"].layer4):
         layer.register_forward_hook(lambda module, given, out: maps.append(out))
@@ -139,7 +149,7 @@ def main() -> None:
         near = (1 - (seen * target).sum(1)).mean()
         same = functional.cross_entropy(seen @ target.T * 20, torch.arange(len(seen)))
         claimed = both_ways(asked @ seen.T * scale, truth)
-        loss = 4 * near + 0.5 * same + claimed + named
+        loss = 4 * near + 0.5 * same + claimed + 2 * named
         work.zero_grad()
         loss.backward()
         for big, small in pairs:
@@ -148,10 +158,8 @@ def main() -> None:
         optimiser.step()
         keep = min(0.999, (step + 1) / (step + 10))
         with torch.no_grad():
-            for big, small in pairs:
-                small.copy_(big)
-            for a, b in zip(average.parameters(), master.parameters(), strict=True):
-                a.lerp_(b, 1 - keep)
+            torch._foreach_copy_([small for _, small in pairs], [big for big, _ in pairs])
+            torch._foreach_lerp_(list(average.parameters()), list(master.parameters()), 1 - keep)
             for a, b in zip(average.buffers(), work.buffers(), strict=True):
                 a.copy_(b)
         count += len(pixels)
