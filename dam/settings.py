@@ -90,7 +90,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # %2Frun%2Fpostgresql is a socket's directory
 DATABASES["default"]["OPTIONS"] = {
-    "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=10), "timeout": 10},
+    "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=10), "timeout": 5},
     "connect_timeout": 5,
     # Rankings stay complete under any filter: an HNSW scan goes on until the page is full, in order of distance.
     # Every reader gets this, admin and shell included, because it is a property of the connection.

@@ -1,0 +1,145 @@
+"""`manage.py up` for real: everything starts with one command and all of it stops with one signal."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.support.processes import ROOT, wait_until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+class Library:
+    """A data directory, a port, and the commands a user would type there."""
+
+    def __init__(self, data_dir: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data_dir = data_dir
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DAM_", "DJANGO_", "DATABASE"))
+        }
+        self.environment = kept | {"DAM_DATA_DIR": str(data_dir), "DAM_PORT": str(self.port), "DAM_ADMIN_USER": "boss"}
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    @contextmanager
+    def up(self) -> Iterator[subprocess.Popen]:
+        command = [sys.executable, "manage.py", "up", "--no-samples"]
+        log = self.data_dir / "up.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self.log = log
+        try:
+            wait_until(lambda: "Ctrl-C" in log.read_text() or process.poll() is not None, "up to be up", seconds=120)
+            assert process.poll() is None, log.read_text()
+            wait_until(self.answers, "the web server", seconds=60)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(30)
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/livez", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs on this data directory, the database's own processes included."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                ours = process.environ().get("DAM_DATA_DIR") == str(self.data_dir)
+                if (ours or str(self.data_dir) in " ".join(process.cmdline())) and process.status() != "zombie":
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Library:
+    return Library(tmp_path_factory.mktemp("up"))
+
+
+def test_one_command_brings_up_page_admin_and_api_and_one_signal_ends_them(library, picture, tmp_path):
+    (tmp_path / "picture.png").write_bytes(picture(size=(300, 200)))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with library.up() as process:
+        log = library.log.read_text()
+        password = (library.data_dir / "admin-password").read_text()
+        assert f"boss / {password}" in log
+        assert (library.data_dir / "admin-password").stat().st_mode & 0o777 == 0o600
+        for path in ("/", "/admin/login/", "/api/docs/", "/api/v1/assets/"):
+            assert requests.get(library.url + path, timeout=30).status_code == 200, path
+
+        again = library.manage("up")
+        assert again.returncode != 0
+        assert "Already running" in again.stderr
+
+        first = library.manage("ingest", str(tmp_path), "--wait", "--json", "--tag", "Test")
+        outcome = json.loads(first.stdout)
+        assert first.returncode == 1
+        assert len(outcome["new"]) == 1
+        assert list(outcome["failed"]) == [str(tmp_path / "broken.png")]
+        second = library.manage("ingest", str(tmp_path / "picture.png"), "--wait")
+        assert "0 new, 1 already here, 0 failed" in second.stdout
+
+        found = requests.get(f"{library.url}/api/v1/assets/?semantic=truck&tag=test", timeout=60).json()["results"]
+        assert [asset["id"] for asset in found] == outcome["new"]
+        status = json.loads(library.manage("status", "--json").stdout)
+        assert (status["assets"], status["embedded"], status["pending"], status["quarantined"]) == (1, 1, 0, 0)
+        assert (status["broker"], status["storage"]) == ("pgmq: answers", "file system: answers")
+
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert time.monotonic() - started < 10
+    assert library.processes() == []
+
+
+def test_everything_goes_when_up_itself_is_killed_and_it_starts_again_on_the_same_data(library):
+    with library.up() as process:
+        process.kill()
+        process.wait()
+        wait_until(lambda: not [p for p in library.processes() if p.name() != "postgres"], "its children to end", 20)
+    with library.up():
+        status = json.loads(library.manage("status", "--json").stdout)
+        assert status["embedded"] == 1
+        assert "First sign-in" not in library.log.read_text()
+    assert library.processes() == []
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_left_running(library):
+    with socket.create_server(("127.0.0.1", library.port)):
+        refused = library.manage("up", "--no-samples")
+    assert refused.returncode != 0
+    assert str(library.port) in refused.stderr
+    assert library.processes() == []
+
+
+def test_a_command_without_a_database_says_so(library):
+    answer = library.manage("status")
+    assert answer.returncode != 0
+    assert "make up" in answer.stderr
+    assert "Traceback" not in answer.stderr
