@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import Q
+
 from assets.ledger import State
 from assets.models import Asset
 from search.models import Embedding, EmbeddingModel
@@ -12,16 +14,14 @@ def library_status() -> dict[str, Any]:
     model = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
     total = Asset.objects.count()
     rows = Embedding.objects.filter(model=model, segment=0)
-    embedded = rows.filter(vector__isnull=False).count()
-    quarantined = (
-        Asset.objects.filter(state=State.QUARANTINED).count()
-        + rows.filter(state=State.QUARANTINED).exclude(asset__state=State.QUARANTINED).count()
-    )
+    embedded = rows.filter(state=State.READY)
+    given_up = Q(state=State.QUARANTINED) | Q(pk__in=rows.filter(state=State.QUARANTINED).values("asset_id"))
+    quarantined = Asset.objects.filter(given_up).exclude(pk__in=embedded.values("asset_id"))
     return {
         "assets": total,
-        "embedded": embedded,
-        "pending": total - embedded - quarantined,
-        "quarantined": quarantined,
+        "embedded": embedded.count(),
+        "pending": total - embedded.count() - quarantined.count(),
+        "quarantined": quarantined.count(),
         "model": str(model) if model else "none",
         "building": [str(other) for other in EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING)],
     }
