@@ -69,8 +69,8 @@ class AssetQuerySet(LedgerQuerySet):
 
     def for_display(self) -> Self:
         """With what lists show, in a constant number of queries."""
-        from assets.models import Rendition, Tag
+        from assets.models import Tag
 
-        return self.select_related("uploaded_by").prefetch_related(
-            Prefetch("tags", Tag.objects.order_by("name")), Prefetch("renditions", Rendition.objects.all())
-        )
+        # The tree's own order would need its recursive query.
+        tags = Prefetch("tags", Tag.objects.order_by("name"))
+        return self.select_related("uploaded_by").prefetch_related(tags, "collections", "renditions")

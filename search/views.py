@@ -133,7 +133,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @for_readers
 def asset(request: HttpRequest, pk: int) -> HttpResponse:
-    visible = Asset.objects.visible_to(request.user).for_display().prefetch_related("collections")
+    visible = Asset.objects.visible_to(request.user).for_display()
     found = get_object_or_404(visible, pk=pk)
     facts = [(label, found.metadata[name]) for name, label in FILE_FACTS.items() if name in found.metadata]
     if position := found.metadata.get("gps"):

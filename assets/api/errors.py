@@ -62,7 +62,9 @@ def _flat(detail: Any, field: str = "") -> list[tuple[str, str]]:
         return [
             entry
             for name, inner in detail.items()
-            for entry in _flat(inner, field if name in {"non_field_errors", "__all__"} else f"{field}.{name}".lstrip("."))
+            for entry in _flat(
+                inner, field if name in {"non_field_errors", "__all__"} else f"{field}.{name}".lstrip(".")
+            )
         ]
     if isinstance(detail, list):
         return [entry for inner in detail for entry in _flat(inner, field)]

@@ -61,6 +61,7 @@ class AssetSerializer(serializers.ModelSerializer):
     original = serializers.SerializerMethodField()
     renditions = serializers.SerializerMethodField()
     tags = SlugsField(many=True, queryset=Tag.objects.all(), required=False)
+    collections = SlugsField(many=True, queryset=Collection.objects.all(), required=False)
     uploaded_by = serializers.CharField(source="uploaded_by.username", default=None, read_only=True)
 
     class Meta:
@@ -71,6 +72,7 @@ class AssetSerializer(serializers.ModelSerializer):
             "title",
             "description",
             "tags",
+            "collections",
             "kind",
             "mime_type",
             "filename",
@@ -88,7 +90,7 @@ class AssetSerializer(serializers.ModelSerializer):
             "original",
             "renditions",
         ]
-        read_only_fields = [name for name in fields if name not in {"title", "description", "tags", "taken_at"}]
+        read_only_fields = [name for name in fields if name not in {"title", "description", "tags", "collections", "taken_at"}]
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_original(self, asset: Asset) -> str:

@@ -1,5 +1,6 @@
 """Encoders turn pictures and text into unit vectors of one space. ``get_encoder(name)`` finds the one for a model."""
 
+import threading
 from functools import lru_cache
 from typing import Protocol
 
@@ -25,13 +26,22 @@ class Encoder(Protocol):
     def encode_text(self, texts: list[str]) -> np.ndarray: ...
 
 
-@lru_cache(maxsize=2)  # the active model, and the one that is being built
+_loading = threading.Lock()
+
+
 def get_encoder(name: str) -> Encoder:
     """Return the encoder of the named model, loaded once per process; raise ModelUnavailable.
 
-    ``name`` is as in ``DAM_MODEL``. The import is here because torch takes seconds and hundreds of megabytes, which a
-    process that asks for no encoder must not pay.
+    ``name`` is as in ``DAM_MODEL``.
     """
+    with _loading:  # two requests that come first together must not load it twice
+        return _load(name)
+
+
+@lru_cache(maxsize=2)  # the active model, and the one that is being built
+def _load(name: str) -> Encoder:
+    # Imported here because torch takes seconds and hundreds of megabytes: a process that asks for no encoder does
+    # not pay them.
     from search.encoders.open_clip import OpenClipEncoder
 
     return OpenClipEncoder(name)

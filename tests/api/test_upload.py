@@ -107,6 +107,15 @@ def test_a_description_can_be_changed_and_the_file_facts_cannot(upload, api):
     assert api.put(url, {"title": "x"}, format="json").status_code == 405
 
 
+def test_an_asset_can_be_tagged_and_put_into_collections_later(upload, api):
+    Tag.named("Red")
+    Collection.named("Winter")
+    url = upload().json()["url"]
+    answer = api.patch(url, {"tags": ["red"], "collections": ["winter"]}, format="json").json()
+    assert (answer["tags"], answer["collections"]) == (["red"], ["winter"])
+    assert api.patch(url, {"collections": ["nowhere"]}, format="json").status_code == 400
+
+
 def test_deleting_answers_204_and_the_asset_is_gone(upload, api):
     url = upload().json()["url"]
     assert api.delete(url).status_code == 204
