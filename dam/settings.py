@@ -101,7 +101,7 @@ DATABASES["default"]["OPTIONS"] = {
             "hnsw.ef_search": 200,
             "hnsw.max_scan_tuples": 2_147_483_647,
             "hnsw.scan_mem_multiplier": 64,
-            "statement_timeout": env.int("DAM_STATEMENT_TIMEOUT_MS", default=30_000),
+            "statement_timeout": env.int("DAM_STATEMENT_TIMEOUT_MS", default=0),
         }.items()
     ),
 }
