@@ -26,11 +26,10 @@ class SemanticFilterBackend(BaseFilterBackend):
         if queryset.model is not Asset:
             return queryset
         form = MeaningForm(request.query_params, visible=Asset.objects.visible_to(request.user))
-        if not form.is_valid():
-            raise ValidationError(
-                {name: [entry["message"] for entry in entries] for name, entries in form.errors.get_json_data().items()}
-            )
         try:
+            if not form.is_valid():
+                errors = form.errors.get_json_data().items()
+                raise ValidationError({name: [entry["message"] for entry in entries] for name, entries in errors})
             return form.rank(queryset)
         except (NoActiveModel, ModelUnavailable) as error:
             raise SearchUnavailable(str(error)) from error

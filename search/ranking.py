@@ -5,6 +5,7 @@
 """
 
 import json
+import logging
 from functools import lru_cache
 from typing import TypeVar
 
@@ -16,7 +17,10 @@ from pgvector import HalfVector
 from pgvector.django import HalfVectorField, L2Distance
 
 from assets.models import Asset
-from search.models import EmbeddingModel
+from search.encoders import ModelUnavailable
+from search.models import EmbeddingModel, NoActiveModel
+
+logger = logging.getLogger(__name__)
 
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
@@ -80,6 +84,14 @@ def similarity(distance: float) -> float:
 def text_vector(text: str) -> np.ndarray:
     """Return the active model's unit vector of ``text``, float32 of shape (dimensions,)."""
     return _text_vector(EmbeddingModel.objects.active().name, text.strip())
+
+
+def warm_up() -> None:
+    """Load the active model now, so that the first search does not wait for it."""
+    try:
+        text_vector("")
+    except (NoActiveModel, ModelUnavailable) as error:
+        logger.warning("The model was not loaded ahead: %s", error)
 
 
 @lru_cache(maxsize=1024)

@@ -99,9 +99,9 @@ def test_an_asset_that_has_no_vector_yet_is_named(api, library, make_asset):
     assert f"Asset {asset.pk} has no vector yet" in answer.json()["detail"]
 
 
-def test_without_a_model_search_says_that_it_is_unavailable(api, make_asset):
-    make_asset()
-    answer = api.get(f"{ASSETS}?semantic=sea")
+@pytest.mark.parametrize("query", ["semantic=sea", "similar_to={0}"])
+def test_without_a_model_search_says_that_it_is_unavailable(api, make_asset, query):
+    answer = api.get(f"{ASSETS}?{query.format(make_asset().pk)}")
     assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")
 
 

@@ -38,6 +38,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: self.stop.set())
         with self._only_one(), self._port_is_free(), self._database():
             environment = os.environ | {"DJANGO_SETTINGS_MODULE": "dam.settings", "PYTHONUNBUFFERED": "1"}
+            environment.setdefault("DAM_WARM_UP", "1")
             if settings.DAM_HOST in LOOPBACK:
                 environment.setdefault("DAM_PUBLIC_READ", "1")
             bootstrap = [sys.executable, "manage.py", "bootstrap"] + ["--no-samples"] * options["no_samples"]
