@@ -241,6 +241,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("DAM_TIME_ZONE", default="UTC")
 USE_TZ = True
 AUTH_PASSWORD_VALIDATORS = [
