@@ -15,7 +15,6 @@ SAMPLES = BASE_DIR / "demo" / "samples"
 
 def load_samples(folder: Path = SAMPLES) -> int:
     """Put the sample scenes into the library; return how many are new."""
-    collection = Collection.named("Sample scenes")
     new = 0
     for entry in json.loads((folder / "samples.json").read_text()):
         with (folder / entry["file"]).open("rb") as stream:
@@ -26,7 +25,7 @@ def load_samples(folder: Path = SAMPLES) -> int:
                     title=entry["title"],
                     taken_at=parse_datetime(entry["taken_at"]),
                     tags=[Tag.named(name) for name in entry["tags"]],
-                    collections=[collection],
+                    collections=[Collection.named(entry["collection"])],
                 )
                 new += 1
             except Duplicate:
