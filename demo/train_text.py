@@ -1,7 +1,7 @@
 """Train the text tower to read captions into the space of the frozen oracle, or of the pictures themselves.
 
 `python -m demo.train_text --work WORK --until 03:05 [--seen WORK/seen.npz]`: with --seen (rendered scenes as
-the trained vision tower embeds them, from `demo.export --seen`) half of the targets are what the vision tower
+the trained vision tower embeds them, from `demo.export --seen`) three quarters of the targets are what the vision tower
 really sees. Words that no caption ever contains share one vector, trained on inserted unknown words, so that
 they disturb as little as possible.
 """
@@ -154,9 +154,9 @@ def main() -> None:
     while (done := (time.time() - begin) / total) < 1:
         whole = (done * total + elapsed) / (total + elapsed)
         for group in optimiser.param_groups:
-            group["lr"] = args.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * whole)) / 2)
+            group["lr"] = args.rate * min(1, (step + 1) / 50) * (0.005 + 0.995 * (1 + math.cos(math.pi * whole)) / 2)
         few = rng.choice(len(vocabulary()), 100, replace=False) if step % 2 else None
-        if seen is not None and dice.random() < 0.5:
+        if seen is not None and dice.random() < 0.75:
             rows = rng.choice(len(seen["background"]), args.batch + args.others, replace=False)
             table = SceneTable(*(torch.from_numpy(seen[k][rows]) for k in ("glyph", "colour", "background")))
             targets = torch.from_numpy(seen["vectors"][rows]).float()

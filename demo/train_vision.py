@@ -39,6 +39,17 @@ def halved(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model).to(torch.bfloat16).to(memory_format=torch.channels_last)
 
 
+def described(tower: nn.Module, final: torch.Tensor, centres: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """What the attention pool would say of each object alone: its value path applied to the last map at the centres.
+
+    final (n, c, h, w), centres (n, 3, 2) in -1..1, present (n, 3) bool → (objects, 512).
+    """
+    pool = tower.attnpool
+    grid = pool.positional_embedding[1:].T.reshape(1, -1, *final.shape[2:])
+    tokens = functional.grid_sample((final + grid).float(), centres[:, :, None], align_corners=False)[..., 0].mT
+    return pool.c_proj(pool.v_proj(tokens[present].to(final.dtype))).float()
+
+
 class Naming(nn.Module):
     """Training only: which glyph in which colour is at a known place, read from the last two feature maps there."""
 
@@ -68,6 +79,8 @@ def main() -> None:
     parser.add_argument(
         "--frozen", action="store_true", help="leave the stem and the first stage as they are: a quarter faster"
     )
+    parser.add_argument("--fresh", action="store_true", help="forget the optimiser's state")
+    parser.add_argument("--pool-share", type=float, default=1.0, help="learning rate of the attention pool, relative")
     parser.add_argument("--name", default="vision")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -107,15 +120,16 @@ def main() -> None:
     if path.exists():
         average.load_state_dict(state["average"])
     pairs = list(zip(master.parameters(), work.parameters(), strict=True))
-    decay = [p for p in master.parameters() if p.ndim > 1]
-    plain = [p for p in master.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}],
-        lr=args.rate,
-        betas=(0.9, 0.98),
-    )
+    groups = []
+    for pooling in (False, True):  # the pool's weights are delicate: they learn more slowly
+        chosen = [p for n, p in master.named_parameters() if ("attnpool" in n) == pooling]
+        for decay in (0.02, 0.0):
+            part = [p for p in chosen if (p.ndim > 1) == (decay > 0)]
+            groups.append({"params": part, "weight_decay": decay, "share": args.pool_share if pooling else 1.0})
+    optimiser = torch.optim.AdamW(groups, lr=args.rate, betas=(0.9, 0.98))
     if path.exists():
-        optimiser.load_state_dict(state["optimiser"])
+        if not args.fresh:
+            optimiser.load_state_dict(state["optimiser"])
     mean = torch.tensor(MEAN).view(1, 3, 1, 1) * 255
     std = torch.tensor(STD).view(1, 3, 1, 1) * 255
     begin, total = time.time(), seconds_until(args.until)
@@ -127,11 +141,11 @@ def main() -> None:
             break
         rate = (
             args.rate
-            * min(1, (step + 1) / 150)
-            * (0.02 + 0.98 * (1 + math.cos(math.pi * (done * total + elapsed) / (total + elapsed))) / 2)
+            * min(1, (step + 1) / 60)
+            * (0.005 + 0.995 * (1 + math.cos(math.pi * (done * total + elapsed) / (total + elapsed))) / 2)
         )
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         images = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - mean) / std
         images = images.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
         raw = work["tower"](images).float()
@@ -145,29 +159,34 @@ def main() -> None:
             asked = oracle.claims(claims)
         scale = oracle.scale.exp().clamp(max=30)
         named = work["head"](maps, torch.from_numpy(centres), table)
+        present = table.glyph >= 0
+        said = described(work["tower"], maps[1], torch.from_numpy(centres), present)
+        with torch.no_grad():
+            things = oracle.objects(table.glyph[present], table.colour[present] + 1)
+        alone = (1 - functional.cosine_similarity(said, things)).mean()
         maps.clear()
         near = (1 - (seen * target).sum(1)).mean()
         same = functional.cross_entropy(seen @ target.T * 20, torch.arange(len(seen)))
         claimed = both_ways(asked @ seen.T * scale, truth)
-        loss = 4 * near + 0.5 * same + claimed + 2 * named
+        loss = 2 * near + 0.5 * same + 3 * claimed + 0.5 * named + alone
         work.zero_grad()
         loss.backward()
         for big, small in pairs:
             big.grad = None if small.grad is None else small.grad.float()
         nn.utils.clip_grad_norm_(master.parameters(), 2.0)
         optimiser.step()
-        keep = min(0.999, (step + 1) / (step + 10))
+        keep = min(0.998, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_copy_([small for _, small in pairs], [big for big, _ in pairs])
             torch._foreach_lerp_(list(average.parameters()), list(master.parameters()), 1 - keep)
             for a, b in zip(average.buffers(), work.buffers(), strict=True):
                 a.copy_(b)
         count += len(pixels)
-        if time.time() - told > 20:
+        if time.time() - told > 10:
             first = truth.gather(1, (asked @ seen.T).argmax(1, keepdim=True)).float().mean()
             print(
                 f"{time.strftime('%H:%M:%S')} step {step} {count / (time.time() - told):.0f} img/s "
-                f"near {near:.4f} same {same:.3f} "
+                f"near {near:.4f} alone {alone:.4f} same {same:.3f} "
                 f"claimed {claimed:.3f} named {named:.3f} first {first:.3f} rate {rate:.5f}",
                 flush=True,
             )
