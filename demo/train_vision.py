@@ -127,9 +127,8 @@ def main() -> None:
             part = [p for p in chosen if (p.ndim > 1) == (decay > 0)]
             groups.append({"params": part, "weight_decay": decay, "share": args.pool_share if pooling else 1.0})
     optimiser = torch.optim.AdamW(groups, lr=args.rate, betas=(0.9, 0.98))
-    if path.exists():
-        if not args.fresh:
-            optimiser.load_state_dict(state["optimiser"])
+    if path.exists() and not args.fresh:
+        optimiser.load_state_dict(state["optimiser"])
     mean = torch.tensor(MEAN).view(1, 3, 1, 1) * 255
     std = torch.tensor(STD).view(1, 3, 1, 1) * 255
     begin, total = time.time(), seconds_until(args.until)
