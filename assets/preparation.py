@@ -10,7 +10,7 @@ from functools import cache
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 from PIL import Image
 
@@ -42,8 +42,11 @@ def prepare_batch() -> int:
     for asset, outcome in zip(claimed, sandbox().map(_try_to_decode, claimed), strict=True):
         match outcome:
             case Decoded():
-                if _store(asset, outcome):
-                    pictures[asset.pk] = outcome.picture
+                try:
+                    if _store(asset, outcome):
+                        pictures[asset.pk] = outcome.picture
+                except DataError as refusal:  # something that this file says of itself cannot be stored
+                    Asset.objects.fail(asset, str(refusal))
             case DecoderDied() | FileNotFoundError():
                 logger.warning("Asset %s: %s", asset.pk, outcome)
                 Asset.objects.fail(asset, str(outcome))

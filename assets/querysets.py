@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from assets.ledger import LedgerQuerySet
 
@@ -66,6 +67,15 @@ class AssetQuerySet(LedgerQuerySet):
     def _between(self, field: str, after: datetime | None, before: datetime | None) -> Self:
         limits: dict[str, Any] = {f"{field}__gte": after, f"{field}__lt": before}
         return self.filter(**{name: value for name, value in limits.items() if value is not None})
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the assets; waits for workers that are storing their renditions, as ``Asset.delete`` does."""
+        with transaction.atomic():
+            locked = list(self.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+            return QuerySet(self.model, using=self.db).filter(pk__in=locked).delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
 
     def for_display(self) -> Self:
         """With what lists show, in a constant number of queries."""

@@ -4,7 +4,10 @@ Used when there is no ``DATABASE_URL``. The server belongs to ``manage.py up``, 
 every other process only reads from the data directory where it listens.
 """
 
+import subprocess
+import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,3 +38,16 @@ def connection(data_dir: Path) -> dict[str, Any]:
     except (OSError, IndexError):
         host = str(pgdata)
     return {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres", "HOST": host}
+
+
+def keep_running(server: "PostgresServer", done: threading.Event, say: Callable[[str], object]) -> None:
+    """Start the server again whenever it dies, until ``done`` is set."""
+    while not done.wait(0.5):
+        process = server.get_postmaster_info().process
+        if process is not None and process.is_running() and process.status() != "zombie":
+            continue
+        say("The database ended; it is started again.")
+        try:
+            server.ensure_postgres_running()
+        except (subprocess.SubprocessError, OSError) as error:  # what is left of the old one may still be ending
+            say(f"It did not start ({error}); another try follows.")

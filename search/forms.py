@@ -22,7 +22,9 @@ class MeaningForm(forms.Form):
         label=_("Search"),
         help_text=_("Rank by nearness to this description."),
     )
-    similar_to = IdField(required=False, label=_("Similar to"), help_text=_("Rank by nearness to the asset with this id."))
+    similar_to = IdField(
+        required=False, label=_("Similar to"), help_text=_("Rank by nearness to the asset with this id.")
+    )
 
     def __init__(self, data: Any, *, visible: "QuerySet[Asset]") -> None:
         """``visible`` is where an asset to compare with may come from."""

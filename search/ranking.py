@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import F, FilteredRelation, FloatField, Func, Q, QuerySet, Value
 from pgvector import HalfVector
@@ -67,9 +68,10 @@ def nearest_to(assets: Assets, vector: np.ndarray, model: EmbeddingModel | None 
 
 def planned_rows(queryset: QuerySet) -> int:
     """Return the planner's estimate of how many rows match; about 0.2 ms, whatever the size of the table."""
-    if queryset.query.is_empty():
+    try:
+        sql, params = queryset.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
         return 0
-    sql, params = queryset.order_by().values("pk").query.sql_with_params()
     with connections[queryset.db].cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
         plan = cursor.fetchone()[0]

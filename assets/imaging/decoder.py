@@ -16,8 +16,10 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP"]
-# The longest side handed on, however narrow the picture: whoever embeds it crops to the middle anyway.
-LONGEST = 4096
+# How many times its short side the picture that is handed on may be long: whoever embeds it crops to the middle anyway.
+SLIMMEST = 4
+# When a photograph can have been taken. Cameras write nonsense too, up to years that a database cannot hold.
+YEARS = range(1801, 2200)
 
 EXIF = ExifTags.Base
 METADATA = {
@@ -97,15 +99,15 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scaled_for_embedding(picture: Image.Image, side: int) -> Image.Image:
-    """Return the picture with its short side at ``side`` pixels (or as it is, when smaller), cut to LONGEST."""
+    """Return the picture with its short side at ``side`` pixels (unless it is smaller); of a slim one, the middle."""
     short = min(picture.size)
     if short > side:
         size = (round(picture.width * side / short), round(picture.height * side / short))
         picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-    if max(picture.size) > LONGEST:
-        left, top = max(0, (picture.width - LONGEST) // 2), max(0, (picture.height - LONGEST) // 2)
-        picture = picture.crop((left, top, left + min(LONGEST, picture.width), top + min(LONGEST, picture.height)))
-    return picture
+    longest = SLIMMEST * min(picture.size)
+    width, height = min(picture.width, longest), min(picture.height, longest)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
 
 
 def _facts(image: Image.Image, exif: Image.Exif) -> dict[str, Any]:
@@ -140,6 +142,8 @@ def _taken_at(detail: dict[int, Any]) -> str | None:
     try:
         taken = datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S")
     except ValueError:
+        return None
+    if taken.year not in YEARS:
         return None
     offset = str(_plain(detail.get(EXIF.OffsetTimeOriginal)) or "")
     try:
@@ -183,7 +187,7 @@ def serve(jobs: BinaryIO, results: BinaryIO) -> None:
         except MemoryError:
             answer = {"problem": "decoding needs more memory than the limit allows"}
         except Exception as error:  # a decoder may raise anything on hostile bytes: its words are the reason
-            answer = {"problem": f"{type(error).__name__}: {error}"}
+            answer = {"problem": f"{type(error).__name__}: {error}".replace(job["path"], "the file")}
         answer["blobs"] = [len(blob) for blob in blobs]
         results.write(json.dumps(answer).encode() + b"\n")
         for blob in blobs:

@@ -1,5 +1,8 @@
+from datetime import UTC, datetime
+from typing import Any
+
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -7,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from assets import storage
 from assets.ledger import Ledger
 from assets.querysets import AssetQuerySet
+
+EARLIEST, LATEST = datetime(1800, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 
 
 class Kind(models.TextChoices):
@@ -56,9 +61,23 @@ class Asset(Ledger):
             models.Index(fields=["id"], name="asset_owed", condition=models.Q(state="pending")),
             models.Index(fields=["mime_type"], name="asset_mime"),
         ]
+        constraints = [
+            # A date that the database can hold and Python cannot read would break every list that it is in.
+            models.CheckConstraint(
+                condition=models.Q(taken_at__isnull=True) | models.Q(taken_at__range=(EARLIEST, LATEST)),
+                name="taken_at_is_plausible",
+                violation_error_message=_("A picture is taken between the years 1800 and 2200."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title or self.filename
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the asset; waits for a worker that is storing its renditions, which would otherwise be left over."""
+        with transaction.atomic():
+            Asset.objects.select_for_update().filter(pk=self.pk).first()
+            return super().delete(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("asset", args=[self.pk])

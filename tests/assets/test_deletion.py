@@ -1,10 +1,13 @@
 """Deleting an asset deletes its files, once that is certain and only then."""
 
-import pytest
-from django.db import transaction
+from threading import Thread
 
-from assets.models import Asset
+import pytest
+from django.db import connection, transaction
+
+from assets.models import Asset, Rendition
 from assets.preparation import prepare_batch
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,3 +47,37 @@ def test_files_stay_when_the_same_bytes_came_back_before_they_were_deleted(make_
         asset.delete()
         again = make_asset(data=data)
     assert again.original.open().read() == data
+
+
+@pytest.mark.parametrize("delete", [lambda asset: asset.delete(), lambda asset: Asset.objects.all().delete()])
+def test_deleting_waits_for_a_worker_that_stores_renditions(make_asset, files, monkeypatch, delete):
+    asset = make_asset()
+    threads, errors = [], []
+
+    def in_a_thread() -> None:
+        try:
+            delete(Asset.objects.get(pk=asset.pk))
+        except Exception as error:
+            errors.append(error)
+        connection.close()
+
+    def delete_meanwhile(rows, **options):
+        """Runs between the row's update and the renditions' insert, in the worker's transaction."""
+        threads.append(Thread(target=in_a_thread))
+        threads[0].start()
+        wait_until(_somebody_waits_for_a_lock, "the deletion to wait")
+        return insert(rows, **options)
+
+    insert = Rendition.objects.bulk_create
+    monkeypatch.setattr(Rendition.objects, "bulk_create", delete_meanwhile)
+    prepare_batch()
+    threads[0].join()
+    assert errors == []
+    assert not Asset.objects.exists()
+    assert stored(files) == 0
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
+from django.db import IntegrityError
 from PIL import ExifTags, Image
 
 from assets.ledger import State
 from assets.models import Asset
-from assets.preparation import prepare_batch
+from assets.preparation import prepare_batch, sandbox
 from assets.signals import prepared
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +125,32 @@ def test_an_asset_waits_without_losing_an_attempt_while_storage_does_not_answer(
     asset.refresh_from_db()
     assert (asset.state, asset.attempts) == (State.PENDING, 0)
     assert asset not in Asset.objects.claimable()  # left alone for a while, not tried in a tight loop
+
+
+@pytest.mark.parametrize("written", ["9999:12:31 23:59:59", "0001:01:01 00:00:00", "1700:01:01 00:00:00"])
+@pytest.mark.parametrize("offset", ["-12:00", "+14:00"])
+def test_a_year_that_no_photograph_was_taken_in_is_left_out(make_asset, picture, written, offset):
+    exif = Image.Exif()
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    details[ExifTags.Base.DateTimeOriginal], details[ExifTags.Base.OffsetTimeOriginal] = written, offset
+    asset = prepare(make_asset, data=picture(format="JPEG", exif=exif))
+    assert (asset.state, asset.taken_at) == (State.READY, None)
+
+
+def test_the_database_refuses_a_date_that_could_not_be_read_back(make_asset):
+    with pytest.raises(IntegrityError, match="taken_at_is_plausible"):
+        make_asset(taken_at=datetime(2999, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 2), (3000, 1000)])
+def test_of_a_slim_picture_the_middle_is_handed_on(picture, tmp_path, size):
+    (tmp_path / "slim.png").write_bytes(picture(size=size))
+    handed_on = sandbox().decode(tmp_path / "slim.png", presets={}, side=448, max_pixels=10**8).picture
+    assert min(handed_on.size) == min(448, *size)
+    assert max(handed_on.size) <= 4 * min(handed_on.size)
+
+
+def test_a_problem_names_no_path_of_the_server(make_asset):
+    asset = prepare(make_asset, data=b"\x89PNG\r\n\x1a\n" + b"x" * 100)
+    assert asset.state == State.QUARANTINED
+    assert "/" not in asset.problem

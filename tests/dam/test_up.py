@@ -15,6 +15,7 @@ import psutil
 import pytest
 import requests
 
+from dam.supervisor import SETTLED_SECONDS
 from tests.support.processes import ROOT, wait_until
 
 pytestmark = pytest.mark.timeout(400)
@@ -43,7 +44,8 @@ class Library:
     def up(self) -> Iterator[subprocess.Popen]:
         command = [sys.executable, "manage.py", "up", "--no-samples"]
         log = self.data_dir / "up.log"
-        with log.open("w") as output:
+        log.write_text("")
+        with log.open("a") as output:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
@@ -116,6 +118,27 @@ def test_one_command_brings_up_page_admin_and_api_and_one_signal_ends_them(libra
         assert process.wait(15) == 0
         assert time.monotonic() - started < 10
     assert library.processes() == []
+
+
+def test_a_killed_worker_web_server_or_database_is_started_again_and_nothing_is_lost(library, picture, tmp_path):
+    with library.up():
+        # Past the time after which a process counts as settled.
+        oldest = min(process.create_time() for process in library.processes())
+        wait_until(lambda: time.time() - oldest > SETTLED_SECONDS + 5, "the processes to settle")
+        for mark in ("dam.wsgi", "worker", "postgres"):
+            victim = next(
+                process
+                for process in sorted(library.processes(), key=lambda process: process.create_time())
+                if mark in " ".join(process.cmdline()) and process.name() != "make"
+            )
+            victim.kill()
+            wait_until(lambda gone=victim: not gone.is_running() or gone.status() == "zombie", f"{mark} to die")
+            wait_until(lambda: "started again" in library.log.read_text(), f"{mark} to be missed", seconds=30)
+            library.log.write_text("")
+        wait_until(lambda: library.manage("status").returncode == 0, "the database", seconds=60)
+        wait_until(library.answers, "the web server", seconds=60)
+        (tmp_path / "after.png").write_bytes(picture())
+        assert library.manage("ingest", str(tmp_path), "--wait", "--timeout", "60").returncode == 0
 
 
 def test_everything_goes_when_up_itself_is_killed_and_it_starts_again_on_the_same_data(library):

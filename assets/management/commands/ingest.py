@@ -1,8 +1,9 @@
 """manage.py ingest PATH...: put files and folders into the library."""
 
 import json
+import os
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,11 +29,17 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise ArgumentTypeError("an empty path")
+    return Path(text)
+
+
 class Command(BaseCommand):
     help = "Put pictures into the library: files, and folders with all that is in them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+        parser.add_argument("paths", nargs="+", type=_path, metavar="PATH")
         parser.add_argument("--collection", action="append", default=[], help="put them into this collection")
         parser.add_argument("--tag", action="append", default=[], help="tag them; may be repeated")
         parser.add_argument("--wait", action="store_true", help="return when all of them are prepared and embedded")
@@ -40,13 +47,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        files = list(_files(options["paths"]))
+        outcome = Outcome()
+        files = list(_files(options["paths"], outcome))
         try:
             tags = [Tag.named(name) for name in options["tag"]]
             collections = [Collection.named(name) for name in options["collection"]]
         except ValueError as error:
             raise CommandError(str(error)) from error
-        outcome = Outcome()
         console = Console(stderr=True)
         quiet = options["json"] or not console.is_terminal
         for path in track(files, "Reading", console=console, disable=quiet):
@@ -66,6 +73,9 @@ class Command(BaseCommand):
 
     def _take(self, path: Path, tags: list[Tag], collections: list[Collection], outcome: Outcome) -> None:
         try:
+            if not path.is_file():  # a pipe or a device might never end
+                outcome.failed[str(path)] = "is no file" if path.exists() else "is not there"
+                return
             with path.open("rb") as stream:
                 asset = ingest(File(stream, name=path.name), name=path.name, tags=tags, collections=collections)
         except Duplicate as error:
@@ -95,9 +105,16 @@ class Command(BaseCommand):
             outcome.failed[asset.filename] = f"asset {asset.pk} is quarantined: {asset.problem}"
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
+def _files(paths: list[Path], outcome: Outcome) -> Iterator[Path]:
+    """Yield the files named and those below folders, but for hidden ones; record folders that cannot be read."""
+
+    def unreadable(error: OSError) -> None:
+        outcome.failed[str(error.filename)] = error.strerror or str(error)
+
     for path in paths:
-        if path.is_dir():
-            yield from sorted(found for found in path.rglob("[!.]*") if found.is_file())
-        else:
+        if not os.path.isdir(path):
             yield path
+            continue
+        for folder, folders, names in os.walk(path, onerror=unreadable):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))

@@ -49,7 +49,10 @@ class Command(BaseCommand):
         except (NoActiveModel, ModelUnavailable, ranking.NotEmbedded) as error:
             raise CommandError(str(error)) from error
         if options["sheet"]:
-            contact_sheet(found).save(options["sheet"])
+            try:
+                contact_sheet(found).save(options["sheet"])
+            except (OSError, ValueError) as error:
+                raise CommandError(f"--sheet {options['sheet']}: {error}") from error
         self._print(found, options["json"])
 
     def _filtered(self, options: dict[str, Any]) -> Any:
