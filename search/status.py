@@ -10,8 +10,17 @@ from search.models import Embedding, EmbeddingModel
 
 
 def library_status() -> dict[str, Any]:
-    """Return counts over the active model: every asset is embedded, pending or quarantined."""
+    """Return how far the active model is, and which models are on their way."""
     model = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
+    return {
+        **progress(model),
+        "model": str(model) if model else "none",
+        "building": [str(other) for other in EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING)],
+    }
+
+
+def progress(model: EmbeddingModel | None) -> dict[str, int]:
+    """Return counts over one model: every asset is embedded, pending or quarantined."""
     total = Asset.objects.count()
     rows = Embedding.objects.filter(model=model, segment=0)
     embedded = rows.filter(state=State.READY)
@@ -22,6 +31,4 @@ def library_status() -> dict[str, Any]:
         "embedded": embedded.count(),
         "pending": total - embedded.count() - quarantined.count(),
         "quarantined": quarantined.count(),
-        "model": str(model) if model else "none",
-        "building": [str(other) for other in EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING)],
     }

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +13,7 @@ from assets import doorbell
 from assets.ledger import State
 from assets.models import Asset
 from search.models import Embedding, EmbeddingModel
-from search.status import library_status
+from search.status import library_status, progress
 
 SHOWN = 50
 
@@ -48,14 +47,13 @@ def status(model_admin: Any, request: HttpRequest) -> HttpResponse:
         doorbell.ring(task)
         messages.success(request, ngettext("%d is tried again.", "%d are tried again.", count) % count)
         return HttpResponseRedirect(request.path)
-    numbers = library_status()
     assets, embeddings = stuck["assets"][0], stuck["embeddings"][0]
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Embedding status"),
         "opts": model_admin.opts,
-        "numbers": numbers,
-        "models": _models(numbers["assets"], assets.count()),
+        "numbers": library_status(),
+        "models": _models(),
         "shown": SHOWN,
         "stuck_assets": assets.prefetch_related("renditions")[:SHOWN],
         "stuck_assets_count": assets.count(),
@@ -67,16 +65,7 @@ def status(model_admin: Any, request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/search/status.html", context)
 
 
-def _models(assets: int, unprepared: int) -> list[Any]:
-    """The embedding models, each with how many assets it has embedded, owes and has given up."""
-    rows = Q(embeddings__segment=0)
-    given_up = rows & Q(embeddings__state=State.QUARANTINED) & ~Q(embeddings__asset__state=State.QUARANTINED)
-    models = EmbeddingModel.objects.annotate(
-        embedded=Count("embeddings", rows & Q(embeddings__vector__isnull=False)),
-        quarantined=Count("embeddings", given_up) + unprepared,
-    )
-    found: list[Any] = list(models.order_by("state", "-pk"))
-    for model in found:
-        model.coverage = 100 * model.embedded / assets if assets else 0
-        model.pending = max(0, assets - model.embedded - model.quarantined)
-    return found
+def _models() -> list[tuple[EmbeddingModel, dict[str, int], float]]:
+    """The embedding models, each with its counts and the share of the library, in percent, that it has embedded."""
+    models = [(model, progress(model)) for model in EmbeddingModel.objects.order_by("state", "-pk")]
+    return [(model, counts, 100 * counts["embedded"] / (counts["assets"] or 1)) for model, counts in models]

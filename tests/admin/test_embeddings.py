@@ -37,11 +37,22 @@ def test_the_status_page_counts_and_names_reasons(library: dict[str, Asset], loo
         "pending": 1,
         "quarantined": 2,
     }
-    [model] = response.context["models"]
-    assert (model.embedded, model.pending, model.quarantined, model.coverage) == (1, 1, 2, 25)
+    [(_model, counts, coverage)] = response.context["models"]
+    assert counts == {"assets": 4, "embedded": 1, "pending": 1, "quarantined": 2}
+    assert coverage == 25
     page = response.content.decode()
     assert "the encoder returned nonsense" in page
     assert "truncated file" in page
+
+
+def test_an_asset_that_is_embedded_again_is_pending_everywhere_on_the_status_page(
+    library: dict[str, Asset], looking: Client
+) -> None:
+    Embedding.objects.filter(asset=library["ready"]).retry()
+    response = looking.get(STATUS)
+    [(_model, counts, _coverage)] = response.context["models"]
+    assert counts == {"assets": 4, "embedded": 0, "pending": 2, "quarantined": 2}
+    assert counts.items() <= response.context["numbers"].items()
 
 
 def test_an_empty_library_has_a_status(editing: Client) -> None:
