@@ -1,5 +1,6 @@
 """Upload of many files at once: what can be kept is kept, what cannot is named with its reason."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +11,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from assets.ingest import KINDS, Duplicate, Rejected, ingest
 from assets.models import Asset, Collection, Tag
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -101,6 +104,9 @@ def _take(request: HttpRequest, form: UploadForm) -> Outcome:
             outcome.refused.append((name, str(error), error.existing))
         except Rejected as error:
             outcome.refused.append((name, str(error).removeprefix(f"{name} "), None))
+        except OSError as error:  # a full disk may still have room for the next file
+            logger.exception("%s could not be stored", name)
+            outcome.refused.append((name, gettext("could not be stored: %s.") % (error.strerror or error), None))
         else:
             outcome.stored.append(asset)
     return outcome

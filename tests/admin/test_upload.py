@@ -1,3 +1,4 @@
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -6,6 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from assets.models import Asset, Collection, Tag
+from assets.storage import AtomicFileSystemStorage
+from tests.admin.conftest import told
 
 UPLOAD = "/admin/assets/asset/add/"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -54,6 +57,26 @@ def test_what_is_no_picture_is_named_with_its_reason_and_the_rest_is_stored(
     assert refused == name
     assert existing is None
     assert reason in response.content.decode()
+    assert sorted(Asset.objects.values_list("filename", flat=True)) == ["fine.png", "good.png"]
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_named_and_the_rest_is_stored(
+    editing: Client, picture: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = AtomicFileSystemStorage._save
+    too_large = picture(size=(640, 480))
+
+    def full(storage: Any, name: str, content: Any) -> str:
+        if content.size == len(too_large):
+            raise OSError(errno.ENOSPC, "No space left on device", "/srv/originals/ab")
+        return save(storage, name, content)
+
+    monkeypatch.setattr(AtomicFileSystemStorage, "_save", full)
+    response = send(editing, ("good.png", picture()), ("large.png", too_large), ("fine.png", picture()))
+    assert response.status_code == 200
+    [(refused, reason, existing)] = response.context["outcome"].refused
+    assert (refused, reason, existing) == ("large.png", "could not be stored: No space left on device.", None)
+    assert told(response) == "2 files stored."
     assert sorted(Asset.objects.values_list("filename", flat=True)) == ["fine.png", "good.png"]
 
 
