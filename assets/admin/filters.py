@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -35,6 +36,12 @@ def cleaned(request: HttpRequest, title: Any, field: forms.Field, value: Any) ->
         raise IncorrectLookupParameters from error
 
 
+def chosen(request: HttpRequest, title: Any, rows: QuerySet, parameter: str) -> QuerySet:
+    """Return those of ``rows`` whose ids a parameter names, all of which must be there."""
+    ids = [value for value in request.GET.getlist(parameter) if value]
+    return cleaned(request, title, forms.ModelMultipleChoiceField(rows, required=False), ids)
+
+
 class TagFilter(admin.SimpleListFilter):
     """Assets that carry all of the chosen tags, each itself or by one of its children."""
 
@@ -51,8 +58,7 @@ class TagFilter(admin.SimpleListFilter):
         return [("", "")]  # the form asks for them while somebody types
 
     def queryset(self, request: HttpRequest, queryset: Any) -> AssetQuerySet:
-        ids = [cleaned(request, self.title, IdField(), value) for value in request.GET.getlist("tags") if value]
-        return queryset.tagged(*Tag.objects.filter(pk__in=ids)) if ids else queryset
+        return queryset.tagged(*chosen(request, self.title, Tag.objects.all(), self.parameter_name))
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         form = self.form_class(
@@ -81,8 +87,7 @@ class CollectionFilter(MultipleDropdownFilter):
         return True
 
     def queryset(self, request: HttpRequest, queryset: AssetQuerySet) -> AssetQuerySet:
-        ids = [cleaned(request, self.title, IdField(), value) for value in request.GET.getlist("collection") if value]
-        return queryset.in_collection(*Collection.objects.filter(pk__in=ids)) if ids else queryset
+        return queryset.in_collection(*chosen(request, self.title, Collection.objects.all(), self.parameter_name))
 
 
 class DayRangeFilter(RangeDateFilter):

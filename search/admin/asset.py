@@ -19,6 +19,7 @@ from unfold.views import ChangeList
 from assets import doorbell
 from assets.admin.asset import AssetAdmin
 from assets.admin.base import LenientPaginator
+from assets.admin.filters import cleaned
 from assets.filters import IdField
 from assets.ledger import State
 from assets.models import Asset
@@ -78,8 +79,9 @@ class EmbeddingFilter(DropdownFilter):
         ready = Q(Exists(rows.filter(state=State.READY)))
         quarantined = Q(state=State.QUARANTINED) | Q(Exists(rows.filter(state=State.QUARANTINED)))
         conditions = {State.READY: ready, State.QUARANTINED: quarantined, State.PENDING: ~ready & ~quarantined}
-        state = self.value()
-        return queryset.filter(conditions[State(state)]) if state in State.values else queryset
+        field = forms.ChoiceField(choices=State.choices, required=False)
+        state = cleaned(request, self.title, field, self.value())
+        return queryset.filter(conditions[State(state)]) if state else queryset
 
 
 @admin.action(description=_("Embed again"), permissions=["embed"])

@@ -45,6 +45,13 @@ def test_an_asset_that_waits_shows_no_broken_picture(editing: Client, make_asset
     assert "dam-no-thumbnail" in page
 
 
+def test_a_date_is_short_and_tells_its_time_to_who_points_at_it(
+    editing: Client, make_asset: Callable[..., Asset]
+) -> None:
+    make_asset(taken_at=datetime(2026, 9, 28, 12, 30, tzinfo=UTC))
+    assert 'title="Sept. 28, 2026, 12:30 p.m.">Sept. 28, 2026</time>' in editing.get(LIST).content.decode()
+
+
 def test_a_tag_finds_what_carries_its_children(make_asset: Callable[..., Asset], listed: Any) -> None:
     vehicle = Tag.named("vehicle")
     truck = Tag.objects.create(name="truck", parent=vehicle)
@@ -100,7 +107,10 @@ def test_kind_and_preparation_narrow_the_list(make_asset: Callable[..., Asset], 
         {"created_at_from": "yesterday"},
         {"taken_at_to": "2026-02-30"},
         {"tags": "truck"},
+        {"tags": "999999"},
         {"collection": "-1"},
+        {"collection": ["999999"]},
+        {"embedding": "zz"},
     ],
 )
 def test_a_filter_that_makes_no_sense_is_named_and_dropped(parameters: dict[str, str], editing: Client) -> None:
