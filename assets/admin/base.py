@@ -2,15 +2,23 @@
 
 from typing import Any
 
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin as ThemedModelAdmin
+
+from assets.admin.forms import AutocompleteSelect, AutocompleteSelectMultiple, is_key
 
 
 class LenientPaginator(Paginator):
     """Shows the nearest page that is there: the filter form keeps the number of a page that its filters may remove."""
 
     def validate_number(self, number: Any) -> int:
-        return max(1, min(int(number), self.num_pages))
+        try:
+            return max(1, min(int(number), self.num_pages))
+        except ValueError:
+            return 1
 
 
 class ModelAdmin(ThemedModelAdmin):
@@ -23,3 +31,23 @@ class ModelAdmin(ThemedModelAdmin):
     show_full_result_count = False
     warn_unsaved_form = True
     compressed_fields = True
+
+    # Django asks the database for keys of any shape, and fails where they have none: what is below refuses them first.
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+        if not all(is_key(self.opts.pk, key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise BadRequest("What is selected is no row of this list.")
+        return super().response_action(request, queryset)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        return super().get_object(request, object_id, from_field or None)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", AutocompleteSelect(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", AutocompleteSelectMultiple(db_field, self.admin_site))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)

@@ -116,7 +116,7 @@ def test_a_text_that_is_too_long_is_told_and_finds_nothing(spread: list[Asset], 
     assert not response.context["cl"].result_list
 
 
-@pytest.mark.parametrize("pk", ["0", "999999", "truck", "-1", "99999999999999999999", "1\x00"])
+@pytest.mark.parametrize("pk", ["0", "999999", "truck", "-1", "99999999999999999999"])
 def test_similar_to_something_that_is_no_asset_is_told(pk: str, spread: list[Asset], editing: Client) -> None:
     response = editing.get(LIST, {"similar_to": pk})
     assert response.status_code == 200
