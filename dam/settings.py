@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "dam.middleware.gate",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -213,6 +214,11 @@ REST_FRAMEWORK = {
         "knox.auth.TokenAuthentication",  # first: its WWW-Authenticate header makes a missing sign-in a 401
         "rest_framework.authentication.SessionAuthentication",
     ],
+    "DEFAULT_PARSER_CLASSES": [
+        "assets.api.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["assets.api.permissions.ReadOrModelPermissions"],
     "DEFAULT_FILTER_BACKENDS": ["assets.api.filters.StrictFilterBackend", "search.filters.SemanticFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "assets.api.pagination.Pagination",
@@ -223,6 +229,7 @@ REST_FRAMEWORK = {
     ],
     "EXCEPTION_HANDLER": "assets.api.errors.problem",
     "DEFAULT_THROTTLE_RATES": {"sign-in": "20/min"},
+    "NUM_PROXIES": 1 if DAM_URL.startswith("https://") else 0,  # whose X-Forwarded-For names the client
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": timedelta(days=90)}

@@ -1,10 +1,15 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 from knox.views import LogoutView as RevokeTokenView
 
-from dam.views import SignInView, livez
+from dam.views import SignInView, limited, livez
+
+handler500 = "dam.views.failed"
+
+sign_in = LoginView.as_view(template_name="login.html", redirect_authenticated_user=True)
 
 urlpatterns = [
     path("", include("search.urls")),
@@ -13,10 +18,11 @@ urlpatterns = [
     path("api/v1/tokens/", SignInView.as_view(), name="token"),
     path("api/v1/tokens/revoke/", RevokeTokenView.as_view(), name="token-revoke"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
-    path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
+    path("api/docs/", require_safe(SpectacularSwaggerView.as_view(url_name="schema")), name="docs"),
+    path("api/redoc/", require_safe(SpectacularRedocView.as_view(url_name="schema")), name="redoc"),
+    path("login/", limited(sign_in), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("livez", livez, name="livez"),
+    path("admin/login/", limited(admin.site.login)),
     path("admin/", admin.site.urls),
 ]
