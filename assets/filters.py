@@ -1,5 +1,6 @@
 """Filters over assets by the names that the API, the page and the commands share."""
 
+from datetime import datetime
 from typing import Any
 
 import django_filters as filters
@@ -7,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from assets.models import Asset, Collection, Kind, Tag
+from assets.models.asset import EARLIEST, LATEST
 
 
 class IdListField(forms.CharField):
@@ -39,9 +41,16 @@ class IdFilter(filters.Filter):
     field_class = IdField
 
 
+def plausible(moment: datetime) -> None:
+    """Refuse what no picture is from, before a conversion of time zones leaves the years that Python knows."""
+    if not EARLIEST <= moment <= LATEST:
+        raise forms.ValidationError(_("Enter a date from the years 1800 to 2200."))
+
+
 class MomentField(forms.DateTimeField):
     """A date, or a date and time in ISO 8601; without an offset in the server's time zone."""
 
+    default_validators = [plausible]
     default_error_messages = {"invalid": _("Enter a date (2026-03-01) or a date and time (2026-03-01T12:00:00Z).")}
 
 

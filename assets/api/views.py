@@ -1,8 +1,10 @@
 """The API translates; what happens is decided in ``ingest``, ``querysets`` and the models."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.conf import settings
+from django.db import IntegrityError, connection, transaction
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, parsers, status, viewsets
 from rest_framework.response import Response
@@ -45,7 +47,6 @@ class AssetViewSet(viewsets.ModelViewSet):
         },
     )
     def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        self._refuse_declared_size(request)
         upload = UploadSerializer(data=request.data)
         upload.is_valid(raise_exception=True)
         fields = dict(upload.validated_data)
@@ -64,24 +65,59 @@ class AssetViewSet(viewsets.ModelViewSet):
         shown = self.get_serializer(asset).data
         return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": shown["url"]})
 
-    def _refuse_declared_size(self, request: Any) -> None:
-        """Refuse by the declared length, before a byte of the body is read."""
-        declared = request.META.get("CONTENT_LENGTH") or "0"
-        if declared.isdecimal() and int(declared) > settings.DAM_MAX_UPLOAD_BYTES + 1024 * 1024:
-            megabytes = settings.DAM_MAX_UPLOAD_BYTES // (1024 * 1024)
-            raise ContentTooLarge(f"The request is larger than the limit of {megabytes} MB.")
 
+class VocabularyViewSet(viewsets.ModelViewSet):
+    """What names assets by a unique slug. Two requests may want the same name at once: the later one is refused."""
 
-class CollectionViewSet(viewsets.ModelViewSet):
-    queryset = Collection.objects.all()
-    serializer_class = CollectionSerializer
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
     def perform_create(self, serializer: Any) -> None:
-        serializer.save(created_by=self.request.user)
+        with _one_change():
+            super().perform_create(serializer)
+
+    def perform_update(self, serializer: Any) -> None:
+        with _one_change():
+            super().perform_update(serializer)
 
 
-class TagViewSet(viewsets.ModelViewSet):
+class CollectionViewSet(VocabularyViewSet):
+    queryset = Collection.objects.all()
+    serializer_class = CollectionSerializer
+
+    def perform_create(self, serializer: Any) -> None:
+        with _one_change():
+            serializer.save(created_by=self.request.user)
+
+
+class TagViewSet(VocabularyViewSet):
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+
+    def update(self, *args: Any, **kwargs: Any) -> Response:
+        """Check the place in the tree and move there as one step: two moves that cross could close a circle."""
+        with _only_mover():
+            return super().update(*args, **kwargs)
+
+    def perform_destroy(self, tag: Tag) -> None:
+        with _only_mover():
+            if tag.children.exists():
+                raise Conflict(f"The tag {tag.slug!r} has tags below it. Move or delete these first.")
+            tag.delete()
+
+
+@contextmanager
+def _one_change() -> Iterator[None]:
+    """All of a change or nothing; a conflict when another request has just taken the name."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict("Another request has just changed the same thing. Look again.") from error
+
+
+@contextmanager
+def _only_mover() -> Iterator[None]:
+    """Hold a database-wide lock on the shape of the tag tree."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('the tree of tags', 0))")
+        yield
