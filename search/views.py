@@ -136,7 +136,7 @@ def asset(request: HttpRequest, pk: int) -> HttpResponse:
     visible = Asset.objects.visible_to(request.user).for_display()
     found = get_object_or_404(visible, pk=pk)
     facts = [(label, found.metadata[name]) for name, label in FILE_FACTS.items() if name in found.metadata]
-    if position := found.metadata.get("gps"):
+    if request.user.is_authenticated and (position := found.metadata.get("gps")):
         facts.append((_("Position"), f"{position['latitude']}, {position['longitude']}"))
     return render(request, "search/asset.html", {"asset": found, "facts": facts})
 

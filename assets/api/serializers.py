@@ -5,6 +5,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from assets.filters import plausible
 from assets.models import Asset, Collection, Tag
 
 
@@ -13,6 +14,7 @@ class TagSerializer(serializers.ModelSerializer):
         model = Tag
         fields = ["id", "name", "slug", "parent"]
         read_only_fields = ["slug"]
+        extra_kwargs = {"parent": {"pk_field": serializers.IntegerField()}}  # refuses infinity
 
     def validate_parent(self, parent: Tag | None) -> Tag | None:
         if parent and self.instance and self.instance in parent.ancestors(include_self=True):
@@ -55,6 +57,11 @@ class SlugsField(serializers.SlugRelatedField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(slug_field="slug", **kwargs)
 
+    def to_internal_value(self, data: Any) -> Any:
+        if "\0" in str(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
 
 class AssetSerializer(serializers.ModelSerializer):
     url = serializers.HyperlinkedIdentityField(view_name="api:asset-detail")
@@ -90,7 +97,10 @@ class AssetSerializer(serializers.ModelSerializer):
             "original",
             "renditions",
         ]
-        read_only_fields = [name for name in fields if name not in {"title", "description", "tags", "collections", "taken_at"}]
+        read_only_fields = [
+            name for name in fields if name not in {"title", "description", "tags", "collections", "taken_at"}
+        ]
+        extra_kwargs = {"taken_at": {"validators": [plausible]}}
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_original(self, asset: Asset) -> str:
@@ -107,8 +117,14 @@ class AssetSerializer(serializers.ModelSerializer):
         return self.context["request"].build_absolute_uri(path)
 
     def to_representation(self, asset: Asset) -> dict[str, Any]:
-        """Add what a ranking annotated; the layer above annotates, this one only shows."""
+        """Add what a ranking annotated (the layer above annotates, this one only shows).
+
+        Visitors of a public library are not told who uploads, what went wrong or where a picture was taken.
+        """
         shown = super().to_representation(asset)
+        if not self.context["request"].user.is_authenticated:
+            metadata = {name: fact for name, fact in asset.metadata.items() if name != "gps"}
+            shown |= {"uploaded_by": None, "problem": None, "metadata": metadata}
         for name in ("distance", "similarity"):
             if hasattr(asset, name):
                 shown[name] = getattr(asset, name)
@@ -125,3 +141,4 @@ class UploadSerializer(serializers.ModelSerializer):
     class Meta:
         model = Asset
         fields = ["file", "title", "description", "tags", "collections", "taken_at"]
+        extra_kwargs = {"taken_at": {"validators": [plausible]}}
