@@ -2,8 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -55,16 +54,6 @@ class AssetAdmin(ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         asset = kwargs.get("obj")
         return super().render_change_form(request, context | {"facts": facts(asset) if asset else []}, *args, **kwargs)
-
-    def delete_model(self, request: HttpRequest, obj: Asset) -> None:
-        self.delete_queryset(request, Asset.objects.filter(pk=obj.pk))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Asset]) -> None:
-        """Delete rows only once they are locked: the renditions that a worker just stores would be left over."""
-        assets = Asset.objects.filter(pk__in=[asset.pk for asset in queryset])
-        with transaction.atomic():
-            list(assets.select_for_update().order_by("pk"))
-            assets.delete()
 
     def has_collect_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("assets.change_collection")
