@@ -5,7 +5,7 @@ import pytest
 from assets.models import Asset, Collection, Tag
 from tests.api.conftest import ASSETS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_storage")]
 
 
 def test_an_upload_answers_with_the_asset_and_where_it_is(upload, api, editor):
