@@ -20,6 +20,7 @@ lint: $(VENV)/.installed-test
 # torch first and exactly: resolved together with the rest, a newer build and its CUDA packages could be chosen.
 $(VENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing PyTorch and the rest; this takes a few minutes."
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable .
 	touch $@

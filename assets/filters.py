@@ -6,6 +6,7 @@ from typing import Any
 import django_filters as filters
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 
 from assets.models import Asset, Collection, Kind, Tag
 from assets.models.asset import EARLIEST, LATEST
@@ -62,6 +63,14 @@ class MomentFilter(filters.Filter):
         super().__init__(*args, **kwargs)
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class SlugsFilter(filters.ModelMultipleChoiceFilter):
+    """Rows by slug; the parameter may be repeated."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, to_field_name="slug", **kwargs)
+
+
 class AssetFilterSet(filters.FilterSet):
     """``after`` is inclusive, ``before`` exclusive; ``tag`` may be repeated and means all of them."""
 
@@ -70,15 +79,9 @@ class AssetFilterSet(filters.FilterSet):
     id__gte = IdFilter(field_name="id", lookup_expr="gte", label=_("Id from"))
     id__lt = IdFilter(field_name="id", lookup_expr="lt", label=_("Id below"))
     id__lte = IdFilter(field_name="id", lookup_expr="lte", label=_("Id to"))
-    tag = filters.ModelMultipleChoiceFilter(
-        queryset=Tag.objects.all(), to_field_name="slug", method="filter_tag", label=_("Tags")
-    )
-    tag__in = filters.ModelMultipleChoiceFilter(
-        queryset=Tag.objects.all(), to_field_name="slug", method="filter_tag_in", label=_("Any of the tags")
-    )
-    collection = filters.ModelMultipleChoiceFilter(
-        queryset=Collection.objects.all(), to_field_name="slug", method="filter_collection", label=_("Collection")
-    )
+    tag = SlugsFilter(queryset=Tag.objects.all(), method="filter_tag", label=_("Tags"))
+    tag__in = SlugsFilter(queryset=Tag.objects.all(), method="filter_tag_in", label=_("Any of the tags"))
+    collection = SlugsFilter(queryset=Collection.objects.all(), method="filter_collection", label=_("Collection"))
     kind = filters.ChoiceFilter(choices=Kind.choices, label=_("Kind"))
     mime_type = filters.CharFilter(label=_("MIME type"), max_length=100)
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte", label=_("Created from"))

@@ -262,7 +262,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": env.str("DAM_LOG_LEVEL", default="INFO")} for name in ("dam", "assets", "search", "django")
+        **{name: {"level": env.str("DAM_LOG_LEVEL", default="INFO")} for name in ("dam", "assets", "search", "django")},
+        "django.request": {"level": "ERROR"},  # a visitor's mistake is answered, and no news for the operator
+        "psycopg.pool": {"level": "ERROR"},
     },
 }
 

@@ -3,10 +3,10 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
-from knox.views import LogoutView as RevokeTokenView
 
-from dam.views import SignInView, limited, livez
+from dam.views import RevokeTokenView, SignInView, limited, livez
 
+handler404 = "dam.views.not_found"
 handler500 = "dam.views.failed"
 
 sign_in = LoginView.as_view(template_name="login.html", redirect_authenticated_user=True)

@@ -8,8 +8,10 @@ from typing import Any
 from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.views.defaults import server_error
-from knox.views import LoginView
+from django.views.defaults import page_not_found, server_error
+from drf_spectacular.utils import extend_schema
+from knox.views import LoginView, LogoutView
+from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAuthenticated
@@ -29,6 +31,14 @@ class SignInThrottle(SimpleRateThrottle):
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
 
 
+class Token(serializers.Serializer):
+    """A bearer token, and when it runs out."""
+
+    expiry = serializers.DateTimeField(allow_null=True)
+    token = serializers.CharField()
+
+
+@extend_schema(request=None, responses=Token, auth=[{"basicAuth": []}, {"cookieAuth": []}])
 class SignInView(LoginView):
     """Trade a name and password (HTTP Basic) or a session for a bearer token; it is shown this once."""
 
@@ -44,6 +54,11 @@ class SignInView(LoginView):
             super().perform_authentication(request)
         except DataError as error:  # a null character in the name: nobody is called that
             raise AuthenticationFailed from error
+
+
+@extend_schema(request=None, responses={204: None})
+class RevokeTokenView(LogoutView):
+    """Revoke the bearer token that this request carries."""
 
 
 def limited(view: View) -> View:
@@ -69,6 +84,13 @@ def failed(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return refusal(request, 503, "The database does not answer. Try again in a moment.")
     return render(request, "503.html", status=503)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The page for what is not there; under /api/ a problem object."""
+    if request.path_info.startswith("/api/"):
+        return refusal(request, 404, "There is nothing at this address.")
+    return page_not_found(request, exception)
 
 
 def livez(request: HttpRequest) -> HttpResponse:

@@ -75,7 +75,17 @@ def test_a_session_must_prove_that_it_meant_to_write(user, editor, picture):
     assert client.post(ASSETS, {}).status_code == 403
 
 
-def test_the_schema_and_its_pages_answer(client, admin_client):
-    assert client.get("/api/schema/").status_code == 200
+def test_the_schema_describes_every_view_and_its_pages_answer(client, admin_client, capsys):
+    schema = client.get("/api/schema/").content.decode()
+    assert capsys.readouterr().err == ""  # what the generator could not describe
+    assert "/api/v1/tokens/:" in schema
+
+
+def test_what_is_not_there_is_a_problem_too(client):
+    answer = client.get("/api/v1/nothing/")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_the_pages_of_the_schema_answer(client, admin_client):
     for url in ("/api/docs/", "/api/redoc/"):
         assert client.get(url).status_code == 200

@@ -97,7 +97,7 @@ def test_one_command_brings_up_page_admin_and_api_and_one_signal_ends_them(libra
 
         again = library.manage("up")
         assert again.returncode != 0
-        assert "Already running" in again.stderr
+        assert f"Already running on {library.data_dir}: {library.url}" in again.stderr
 
         first = library.manage("ingest", str(tmp_path), "--wait", "--json", "--tag", "Test")
         outcome = json.loads(first.stdout)

@@ -56,11 +56,15 @@ class Command(BaseCommand):
     @contextmanager
     def _only_one(self) -> Iterator[None]:
         DATA_DIR.mkdir(parents=True, exist_ok=True)
-        with (DATA_DIR / "up.lock").open("w") as lock:
+        with (DATA_DIR / "up.lock").open("a+") as lock:
+            lock.seek(0)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise CommandError(f"Already running on {DATA_DIR}: {_url()}") from error
+                raise CommandError(f"Already running on {DATA_DIR}: {lock.read()}") from error
+            lock.truncate()
+            lock.write(_url())
+            lock.flush()
             yield
 
     @contextmanager
