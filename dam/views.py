@@ -38,7 +38,7 @@ class Token(serializers.Serializer):
     token = serializers.CharField()
 
 
-@extend_schema(request=None, responses=Token, auth=[{"basicAuth": []}, {"cookieAuth": []}])
+@extend_schema(request=None, responses=Token, auth=["basicAuth", "cookieAuth"])
 class SignInView(LoginView):
     """Trade a name and password (HTTP Basic) or a session for a bearer token; it is shown this once."""
 
