@@ -1,24 +1,21 @@
 """Bytes in, one asset out: checked, told apart by content, stored whole or not at all."""
 
 import hashlib
-import logging
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import filetype
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import File
-from django.db import connection, transaction
+from django.db import transaction
 
 from assets import storage
 from assets.imaging import PRESETS
+from assets.locks import only_one
 from assets.models import Asset, Collection, Kind, Tag
-
-logger = logging.getLogger(__name__)
 
 # What filetype finds in the bytes, and the kind it makes. SVG and HTML are scripts and not in it.
 KINDS = {f"image/{name}": Kind.IMAGE for name in ("jpeg", "png", "webp", "gif", "avif", "heic", "heif", "tiff", "bmp")}
@@ -27,25 +24,21 @@ KINDS = {f"image/{name}": Kind.IMAGE for name in ("jpeg", "png", "webp", "gif", 
 class Rejected(ValueError):
     """The bytes or their name cannot become an asset; the message says why, in words for the person who sent them."""
 
-    code = "rejected"
-
 
 class Empty(Rejected):
-    code = "empty"
+    pass
 
 
 class TooLarge(Rejected):
-    code = "too_large"
+    pass
 
 
 class UnsupportedType(Rejected):
-    code = "unsupported_type"
+    pass
 
 
 class Duplicate(Rejected):
     """The library holds these bytes already, as ``existing``."""
-
-    code = "duplicate"
 
     def __init__(self, existing: Asset) -> None:
         self.existing = existing
@@ -70,7 +63,7 @@ def ingest(
     mime_type = _sniff(content, name)
     sha256 = _digest(content)
     key = storage.original_key(sha256)
-    with _only_writer_of(sha256):
+    with only_one(sha256):  # so that an upload and a deletion of the same content cannot cross
         if existing := Asset.objects.filter(sha256=sha256).first():
             raise Duplicate(existing)
         try:
@@ -97,7 +90,7 @@ def ingest(
 
 def delete_files(sha256: str) -> None:
     """Delete the stored files of a deleted asset, unless the same bytes have come back as a new one."""
-    with _only_writer_of(sha256):
+    with only_one(sha256):
         if not Asset.objects.filter(sha256=sha256).exists():
             storage.originals().delete(storage.original_key(sha256))
             for preset in PRESETS:
@@ -135,11 +128,3 @@ def _digest(content: File) -> str:
     for chunk in content.chunks():
         digest.update(chunk)
     return digest.hexdigest()
-
-
-@contextmanager
-def _only_writer_of(sha256: str) -> Iterator[None]:
-    """Hold a database-wide lock on this content, so that its upload and its deletion cannot cross."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [sha256])
-        yield

@@ -25,11 +25,10 @@ class AssetQuerySet(LedgerQuerySet):
     def tagged(self, *tags: "Tag | str") -> Self:
         """Assets that carry every one of these tags (tag, slug or name), each itself or by one of its children."""
         from assets.models import Tag
-        from assets.models.tag import tag_slug
 
         found = self
         for tag in tags:
-            node = tag if isinstance(tag, Tag) else Tag.objects.filter(slug=tag_slug(tag)).first()
+            node = tag if isinstance(tag, Tag) else Tag.objects.filter(slug=Tag.slug_of(tag)).first()
             if node is None:
                 return self.none()
             found = found._having_any(node.descendants(include_self=True).values_list("pk", flat=True))

@@ -15,19 +15,13 @@ from assets.admin.display import thumbnail_url
 from assets.admin.forms import SlugForm
 from assets.ledger import State
 from assets.models import Asset, Collection
-from assets.models.collection import collection_slug
-
-
-class CollectionForm(SlugForm):
-    def make_slug(self, name: str) -> str:
-        return collection_slug(name)
 
 
 @admin.register(Collection)
 class CollectionAdmin(ModelAdmin):
     """Assets come into a collection by the action in their list, or by upload."""
 
-    form = CollectionForm
+    form = SlugForm
     list_display = ("cover", "name", "description", "contents", "created_by", "created_at")
     list_display_links = ("cover", "name")
     list_select_related = ("created_by",)

@@ -37,14 +37,11 @@ class AutocompleteSelectMultiple(_KnownKeys, widgets.AutocompleteSelectMultiple)
 class SlugForm(forms.ModelForm):
     """Makes a slug that was left blank here, not in ``save()``, so that one that cannot be is named in the form."""
 
-    def make_slug(self, name: str) -> str:
-        raise NotImplementedError
-
     def clean_slug(self) -> str:
         slug, name = self.cleaned_data["slug"], self.cleaned_data.get("name")
         if not slug and name:
             try:
-                return self.make_slug(name)
+                return self._meta.model.slug_of(name)
             except ValueError as error:
                 self.add_error("name", str(error))
         return slug

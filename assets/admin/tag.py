@@ -14,19 +14,13 @@ from unfold.decorators import display
 from assets.admin.base import ModelAdmin
 from assets.admin.forms import SlugForm
 from assets.models import Asset, Tag
-from assets.models.tag import tag_slug
-
-
-class TagForm(SlugForm):
-    def make_slug(self, name: str) -> str:
-        return tag_slug(name)
 
 
 @admin.register(Tag)
 class TagAdmin(ModelAdmin):
     """The vocabulary as a tree: children stand, indented, below their parents."""
 
-    form = TagForm
+    form = SlugForm
     list_display = ("term", "slug", "used")
     search_fields = ("name", "slug")
     autocomplete_fields = ("parent",)

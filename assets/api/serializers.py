@@ -9,7 +9,21 @@ from assets.filters import plausible
 from assets.models import Asset, Collection, Tag
 
 
-class TagSerializer(serializers.ModelSerializer):
+class NamedSerializer(serializers.ModelSerializer):
+    """For what people name: a name must make a slug that is not taken."""
+
+    def validate_name(self, name: str) -> str:
+        model: Any = self.Meta.model
+        try:
+            slug = model.slug_of(name)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+        if self.instance is None and model.objects.filter(slug=slug).exists():
+            raise serializers.ValidationError(f"there is a {model._meta.model_name} {slug!r} already")
+        return name
+
+
+class TagSerializer(NamedSerializer):
     class Meta:
         model = Tag
         fields = ["id", "name", "slug", "parent"]
@@ -21,34 +35,12 @@ class TagSerializer(serializers.ModelSerializer):
             raise serializers.ValidationError("a tag cannot be below itself")
         return parent
 
-    def validate_name(self, name: str) -> str:
-        from assets.models.tag import tag_slug
 
-        try:
-            slug = tag_slug(name)
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from error
-        if self.instance is None and Tag.objects.filter(slug=slug).exists():
-            raise serializers.ValidationError(f"there is a tag {slug!r} already")
-        return name
-
-
-class CollectionSerializer(serializers.ModelSerializer):
+class CollectionSerializer(NamedSerializer):
     class Meta:
         model = Collection
         fields = ["id", "name", "slug", "description", "created_at"]
         read_only_fields = ["slug", "created_at"]
-
-    def validate_name(self, name: str) -> str:
-        from assets.models.collection import collection_slug
-
-        try:
-            slug = collection_slug(name)
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from error
-        if self.instance is None and Collection.objects.filter(slug=slug).exists():
-            raise serializers.ValidationError(f"there is a collection {slug!r} already")
-        return name
 
 
 class SlugsField(serializers.SlugRelatedField):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, parsers, status, viewsets
 from rest_framework.response import Response
@@ -14,7 +14,10 @@ from assets.api.errors import Conflict, ContentTooLarge, UnsupportedFormat
 from assets.api.serializers import AssetSerializer, CollectionSerializer, TagSerializer, UploadSerializer
 from assets.filters import AssetFilterSet
 from assets.ingest import Duplicate, Rejected, TooLarge, UnsupportedType, ingest
+from assets.locks import only_one
 from assets.models import Asset, Collection, Tag
+
+TAG_TREE = "the tree of tags"
 
 
 class AssetViewSet(viewsets.ModelViewSet):
@@ -95,11 +98,11 @@ class TagViewSet(VocabularyViewSet):
 
     def update(self, *args: Any, **kwargs: Any) -> Response:
         """Check the place in the tree and move there as one step: two moves that cross could close a circle."""
-        with _only_mover():
+        with only_one(TAG_TREE):
             return super().update(*args, **kwargs)
 
     def perform_destroy(self, tag: Tag) -> None:
-        with _only_mover():
+        with only_one(TAG_TREE):
             if tag.children.exists():
                 raise Conflict(f"The tag {tag.slug!r} has tags below it. Move or delete these first.")
             tag.delete()
@@ -113,11 +116,3 @@ def _one_change() -> Iterator[None]:
             yield
     except IntegrityError as error:
         raise Conflict("Another request has just changed the same thing. Look again.") from error
-
-
-@contextmanager
-def _only_mover() -> Iterator[None]:
-    """Hold a database-wide lock on the shape of the tag tree."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('the tree of tags', 0))")
-        yield

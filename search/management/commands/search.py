@@ -15,7 +15,6 @@ from rich.table import Table
 from assets.filters import MomentField
 from assets.imaging.decoder import Undecodable
 from assets.models import Asset, Tag
-from assets.models.tag import tag_slug
 from assets.preparation import HANDED_ON_SIDE, sandbox
 from search import ranking
 from search.contact_sheet import contact_sheet
@@ -62,7 +61,7 @@ class Command(BaseCommand):
             assets = assets.filter(id__gt=options["id_gt"])
         for name in options["tag"]:
             try:
-                known = Tag.objects.filter(slug=tag_slug(name)).exists()
+                known = Tag.objects.filter(slug=Tag.slug_of(name)).exists()
             except ValueError as error:
                 raise CommandError(str(error)) from error
             if not known:
