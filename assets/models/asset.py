@@ -3,7 +3,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -60,6 +60,9 @@ class Asset(Ledger):
         indexes = [
             models.Index(fields=["id"], name="asset_owed", condition=models.Q(state="pending")),
             models.Index(fields=["mime_type"], name="asset_mime"),
+            # A name typed exactly, in whatever case.
+            models.Index(Upper("filename"), name="asset_filename"),
+            models.Index(Upper("title"), name="asset_title"),
         ]
         constraints = [
             # A date that the database can hold and Python cannot read would break every list that it is in.

@@ -12,6 +12,9 @@ class Collection(Named, models.Model):  # noqa: DJ008 - Named has it
     slug = models.SlugField(_("slug"), max_length=200, unique=True, allow_unicode=True, blank=True)
     description = models.TextField(_("description"), blank=True)
     assets = models.ManyToManyField("assets.Asset", related_name="collections", blank=True, verbose_name=_("assets"))
+    smart = models.BooleanField(
+        _("smart"), default=False, editable=False, help_text=_("Its members are kept by a query, not by people.")
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )

@@ -38,6 +38,14 @@ class EmbeddingModel(models.Model):
     name = models.CharField(_("name"), max_length=255, unique=True)
     dimensions = models.PositiveSmallIntegerField(_("dimensions"))
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.BUILDING)
+    exact_rows = models.PositiveIntegerField(
+        _("exact up to"),
+        null=True,
+        editable=False,
+        help_text=_(
+            "Rankings over at most this many rows compare every one; measured by `manage.py calibrate_search`."
+        ),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = EmbeddingModelQuerySet.as_manager()

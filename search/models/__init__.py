@@ -1,0 +1,29 @@
+from search.models.asset_text import AssetText
+from search.models.embedding import (
+    Embedding,
+    EmbeddingModel,
+    EmbeddingModelQuerySet,
+    EmbeddingQuerySet,
+    NoActiveModel,
+    register_model,
+)
+from search.models.measurement import Calibration, Judgment, RecallProbe
+from search.models.query_picture import QueryPicture
+from search.models.saved_search import SavedSearch
+from search.models.tag_rejection import TagRejection
+
+__all__ = [
+    "AssetText",
+    "Calibration",
+    "Embedding",
+    "EmbeddingModel",
+    "EmbeddingModelQuerySet",
+    "EmbeddingQuerySet",
+    "Judgment",
+    "NoActiveModel",
+    "QueryPicture",
+    "RecallProbe",
+    "SavedSearch",
+    "TagRejection",
+    "register_model",
+]
