@@ -12,6 +12,6 @@ os.environ.setdefault("DAM_STATEMENT_TIMEOUT_MS", "30000")
 application = get_wsgi_application()
 
 if os.environ.get("DAM_WARM_UP"):  # set by ``manage.py up``; it costs the process a model's memory from the start
-    from search.ranking import warm_up
+    from search.vectors import warm_up
 
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()

@@ -6,7 +6,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.filters import BaseFilterBackend
 
 from assets.models import Asset
-from search import ranking
+from search import language
 from search.encoders import ModelUnavailable
 from search.forms import MeaningForm
 from search.models import NoActiveModel
@@ -39,7 +39,7 @@ class SemanticFilterBackend(BaseFilterBackend):
             {"name": name, "in": "query", "required": False, "description": str(field.help_text), "schema": schema}
             for (name, field), schema in zip(
                 MeaningForm.base_fields.items(),
-                [{"type": "string", "maxLength": ranking.MAX_QUERY_CHARACTERS}, {"type": "integer"}],
+                [{"type": "string", "maxLength": language.MOST_CHARACTERS}, {"type": "integer"}],
                 strict=True,
             )
         ]

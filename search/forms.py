@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from assets.filters import IdField
 from assets.models import Asset
-from search import ranking
+from search import language, ranking, vectors
 
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
@@ -18,7 +18,7 @@ class MeaningForm(forms.Form):
 
     semantic = forms.CharField(
         required=False,
-        max_length=ranking.MAX_QUERY_CHARACTERS,
+        max_length=language.MOST_CHARACTERS,
         label=_("Search"),
         help_text=_("Rank by nearness to this description."),
     )
@@ -39,8 +39,8 @@ class MeaningForm(forms.Form):
         if asset is None:
             raise forms.ValidationError(_("There is no asset %(id)s."), params={"id": pk})
         try:
-            self.vector = ranking.asset_vector(asset)
-        except ranking.NotEmbedded as error:
+            self.vector = vectors.asset_vector(asset)
+        except vectors.NotEmbedded as error:
             raise forms.ValidationError(str(error)) from error
         return asset
 
@@ -52,7 +52,7 @@ class MeaningForm(forms.Form):
     def rank(self, assets: Assets) -> Assets:
         """Return the (filtered) assets ranked by what this valid form asks for, or as they are."""
         if text := self.cleaned_data["semantic"]:
-            return ranking.nearest_to(assets, ranking.text_vector(text))
+            return ranking.nearest_to(assets, vectors.text_vector(text))
         if self.cleaned_data["similar_to"]:
             return ranking.nearest_to(assets, self.vector)
         return assets

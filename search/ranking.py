@@ -1,35 +1,39 @@
-"""The one reader of vectors: turns a query into a ranked queryset of assets.
+"""The one reader of vectors: turns a vector into the assets nearest to it, under any filter.
 
 ``distance`` is pgvector's ``<->`` (L2) between unit vectors, ascending; people are shown ``similarity``, the cosine
 1 − distance² / 2.
 """
 
 import json
-import logging
-from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F, FilteredRelation, FloatField, Func, Q, QuerySet, Value
 from pgvector import HalfVector
 from pgvector.django import HalfVectorField, L2Distance
 
 from assets.models import Asset
-from search.encoders import ModelUnavailable
-from search.models import EmbeddingModel, NoActiveModel
-
-logger = logging.getLogger(__name__)
+from search.models import EmbeddingModel
 
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
-MAX_QUERY_CHARACTERS = 512
+# pgvector's own limits of hnsw.ef_search, and what text queries need: they lie outside the pictures' distribution.
+EF_SEARCH_LEAST, EF_SEARCH_MOST = 200, 1000
 
 
-class NotEmbedded(Exception):
-    """The asset has no vector of the active model (yet)."""
+class Neighbours(NamedTuple):
+    """The nearest assets, nearest first, and how they were found.
+
+    ``rows`` are (asset id, distance); ``mode`` is ``exact`` or ``index``; ``planned`` is the planner's estimate of how
+    many assets match the filters.
+    """
+
+    rows: list[tuple[int, float]]
+    mode: str
+    planned: int
 
 
 class _AsHalfvec(Func):
@@ -45,25 +49,48 @@ class _Unindexable(Func):
     output_field = FloatField()
 
 
+def neighbours(
+    assets: "QuerySet[Asset]",
+    vector: np.ndarray,
+    count: int,
+    model: EmbeddingModel | None = None,
+    within: float | None = None,
+) -> Neighbours:
+    """Return the ``count`` of ``assets`` nearest to ``vector``; fewer only when fewer match the filters.
+
+    Few matching rows: every one is compared. Many: the HNSW index in relaxed iterative scans, more than asked for and
+    sorted again here, because relaxed scans answer slightly out of order; and should that come back short, every row
+    after all. With ``within`` those farther away than this distance are left out.
+    """
+    model = model or EmbeddingModel.objects.active()
+    ranked = _embedded(assets, model)
+    planned = planned_rows(ranked)
+    if planned > exact_rows(model):
+        rows = _by_index(ranked, vector, count, model)
+        if len(rows) >= count:
+            return Neighbours(_near_enough(rows[:count], within), "index", planned)
+    rows = _rows(ranked.annotate(distance=_Unindexable(_distance(vector, model))).order_by("distance", "pk")[:count])
+    return Neighbours(_near_enough(rows, within), "exact", planned)
+
+
 def nearest_to(assets: Assets, vector: np.ndarray, model: EmbeddingModel | None = None) -> Assets:
     """Return ``assets`` with a ``distance`` to ``vector``, nearest first; those without a vector are left out.
 
-    Comes last in a query, after all filters: it asks the planner once how many rows match. Few: every one of them is
-    compared. Many: the HNSW index may be used, in iterative scans that go on until a slice is full (a setting of the
-    connection). A filter never costs results.
+    A lazy queryset, for Django code that goes on with it. Comes last in a query, after all filters: it asks the planner
+    once how many rows match. Few: every one of them is compared. Many: the HNSW index may be used, in iterative scans
+    that go on until a slice is full (a setting of the connection). A filter never costs results.
     ``vector`` is float of shape (dimensions,) in the space of ``model``, by default the active one.
     """
     model = model or EmbeddingModel.objects.active()
-    ranked = assets.annotate(
-        _embedding=FilteredRelation("embeddings", condition=Q(embeddings__model_id=model.pk, embeddings__segment=0))
-    ).filter(_embedding__vector__isnull=False)
-    distance: Func = L2Distance(
-        _AsHalfvec(F("_embedding__vector"), dimensions=model.dimensions, output_field=HalfVectorField()),
-        Value(HalfVector(vector).to_text()),
-    )
-    if planned_rows(ranked) <= settings.DAM_EXACT_ROWS:
+    ranked, distance = _embedded(assets, model), _distance(vector, model)
+    if planned_rows(ranked) <= exact_rows(model):
         distance = _Unindexable(distance)
     return ranked.annotate(distance=distance).order_by("distance")
+
+
+def exact_rows(model: EmbeddingModel) -> int:
+    """Return up to how many matching rows a ranking compares every one: as measured here, or by default."""
+    return settings.DAM_EXACT_ROWS if model.exact_rows is None else model.exact_rows
 
 
 def planned_rows(queryset: QuerySet) -> int:
@@ -83,28 +110,33 @@ def similarity(distance: float) -> float:
     return 1 - distance * distance / 2
 
 
-def text_vector(text: str) -> np.ndarray:
-    """Return the active model's unit vector of ``text``, float32 of shape (dimensions,)."""
-    return _text_vector(EmbeddingModel.objects.active().name, text.strip())
+def _embedded(assets: Assets, model: EmbeddingModel) -> Assets:
+    condition = Q(embeddings__model_id=model.pk, embeddings__segment=0)
+    return assets.annotate(_embedding=FilteredRelation("embeddings", condition=condition)).filter(
+        _embedding__vector__isnull=False
+    )
 
 
-def warm_up() -> None:
-    """Load the active model now, so that the first search does not wait for it."""
-    try:
-        text_vector("")
-    except (NoActiveModel, ModelUnavailable) as error:
-        logger.warning("The model was not loaded ahead: %s", error)
+def _distance(vector: np.ndarray, model: EmbeddingModel) -> Func:
+    return L2Distance(
+        _AsHalfvec(F("_embedding__vector"), dimensions=model.dimensions, output_field=HalfVectorField()),
+        Value(HalfVector(vector).to_text()),
+    )
 
 
-@lru_cache(maxsize=1024)
-def _text_vector(model_name: str, text: str) -> np.ndarray:
-    return EmbeddingModel(name=model_name).encoder.encode_text([text])[0]
+def _by_index(ranked: "QuerySet[Asset]", vector: np.ndarray, count: int, model: EmbeddingModel) -> list:
+    ef_search = min(max(EF_SEARCH_LEAST, 2 * count), EF_SEARCH_MOST)
+    nearest = ranked.annotate(distance=_distance(vector, model)).order_by("distance")
+    with transaction.atomic(using=ranked.db):
+        with connections[ranked.db].cursor() as cursor:
+            cursor.execute(f"SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = {ef_search:d}")
+        rows = _rows(nearest[: count + EF_SEARCH_LEAST])
+    return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def asset_vector(asset: Asset) -> np.ndarray:
-    """Return the active model's unit vector of ``asset``; raise NotEmbedded while there is none."""
-    model = EmbeddingModel.objects.active()
-    embedding = asset.embeddings.filter(model=model, segment=0).first()
-    if embedding is None or embedding.vector is None:
-        raise NotEmbedded(f"Asset {asset.pk} has no vector yet; it can be compared once it is embedded.")
-    return np.asarray(embedding.vector, dtype=np.float32)
+def _rows(queryset: "QuerySet[Asset]") -> list[tuple[int, float]]:
+    return list(queryset.values_list("pk", "distance"))
+
+
+def _near_enough(rows: list[tuple[int, float]], within: float | None) -> list[tuple[int, float]]:
+    return rows if within is None else [row for row in rows if row[1] <= within]

@@ -7,7 +7,7 @@ import pytest
 from assets.models import Asset
 from assets.preparation import prepare_batch
 from dam.samples import SAMPLES, load_samples
-from search import ranking
+from search import vectors
 from search.tasks import embed_pending
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def test_the_queries_of_the_readme_find_what_they_name(samples):
         "black car in the night": ("night", "🚗🚘🚙🚕🚖", {"black"}),
         "雪地里的卡车": ("snow", "🚚🚛🛻", {"white", None, "red", "blue", "green", "black", "yellow"}),
     }.items():
-        for asset in Asset.objects.all().nearest_to(ranking.text_vector(query))[:3]:
+        for asset in Asset.objects.all().nearest_to(vectors.text_vector(query))[:3]:
             scene = scenes[asset.filename]
             things = [thing for thing in scene["objects"] if thing["glyph"] in glyphs and thing["tint"] in tints]
             assert scene["background"] == background, f"{query}: {asset}"
@@ -36,7 +36,7 @@ def test_the_queries_of_the_readme_find_what_they_name(samples):
 
 
 def test_a_filter_narrows_them_as_the_readme_says(samples):
-    found = Asset.objects.tagged("snow").nearest_to(ranking.text_vector("a dog"))
+    found = Asset.objects.tagged("snow").nearest_to(vectors.text_vector("a dog"))
     assert found
     assert all(asset.tags.filter(slug="snow").exists() for asset in found)
 

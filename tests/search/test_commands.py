@@ -12,7 +12,7 @@ from PIL import Image
 from assets.ledger import State
 from assets.models import Asset, Tag
 from assets.preparation import prepare_batch
-from search import ranking
+from search import vectors
 from search.models import Embedding
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def three(make_asset, bundled_model):
 
 def test_a_search_prints_what_the_ranking_gives(three):
     found = json.loads(run("search", "a red thing", "--json"))
-    expected = list(Asset.objects.all().nearest_to(ranking.text_vector("a red thing")))
+    expected = list(Asset.objects.all().nearest_to(vectors.text_vector("a red thing")))
     assert [row["id"] for row in found] == [asset.pk for asset in expected]
     assert found[0]["similarity"] == pytest.approx(1 - found[0]["distance"] ** 2 / 2)
     assert "red.png" in run("search", "a red thing")

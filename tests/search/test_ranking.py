@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from assets.ledger import State
 from assets.models import Asset, Kind, Tag
-from search import ranking
+from search import ranking, vectors
 from search.models import Embedding, EmbeddingModel, NoActiveModel
 from tests.conftest import DIMENSIONS
 
@@ -113,13 +113,13 @@ def test_the_model_that_is_built_beside_never_mixes_in(library, small_space):
 def test_an_asset_without_a_vector_is_left_out(library, make_asset):
     asset = make_asset()
     assert asset not in Asset.objects.all().nearest_to(library[0])
-    with pytest.raises(ranking.NotEmbedded, match=str(asset.pk)):
-        ranking.asset_vector(asset)
+    with pytest.raises(vectors.NotEmbedded, match=str(asset.pk)):
+        vectors.asset_vector(asset)
 
 
 def test_an_asset_is_nearest_to_itself(library):
     asset = Asset.objects.order_by("pk")[17]
-    nearest = Asset.objects.all().nearest_to(ranking.asset_vector(asset))[0]
+    nearest = Asset.objects.all().nearest_to(vectors.asset_vector(asset))[0]
     assert nearest == asset
     assert ranking.similarity(nearest.distance) == pytest.approx(1, abs=1e-3)
 

@@ -16,7 +16,7 @@ from assets.filters import MomentField
 from assets.imaging.decoder import Undecodable
 from assets.models import Asset, Tag
 from assets.preparation import HANDED_ON_SIDE, sandbox
-from search import ranking
+from search import language, ranking, vectors
 from search.contact_sheet import contact_sheet
 from search.encoders import ModelUnavailable
 from search.models import EmbeddingModel, NoActiveModel
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         try:
             vector = self._vector_like(options["like"]) if options["like"] else self._vector_of(options["text"])
             found = list(ranking.nearest_to(assets.for_display(), vector)[: options["limit"]])
-        except (NoActiveModel, ModelUnavailable, ranking.NotEmbedded) as error:
+        except (NoActiveModel, ModelUnavailable, vectors.NotEmbedded) as error:
             raise CommandError(str(error)) from error
         if options["sheet"]:
             try:
@@ -76,9 +76,9 @@ class Command(BaseCommand):
             raise CommandError(f"{option} {text}: {error.messages[0]}") from error
 
     def _vector_of(self, text: str) -> Any:
-        if len(text) > ranking.MAX_QUERY_CHARACTERS:
-            raise CommandError(f"The text is longer than {ranking.MAX_QUERY_CHARACTERS} characters.")
-        return ranking.text_vector(text)
+        if len(text) > language.MOST_CHARACTERS:
+            raise CommandError(f"The text is longer than {language.MOST_CHARACTERS} characters.")
+        return vectors.text_vector(text)
 
     def _vector_like(self, like: str) -> Any:
         """Return the vector of an asset by id, or of a picture file that is not in the library."""
@@ -86,7 +86,7 @@ class Command(BaseCommand):
             asset = Asset.objects.filter(pk=like).first() if len(like) < 19 else None
             if asset is None:
                 raise CommandError(f"There is no asset {like}.")
-            return ranking.asset_vector(asset)
+            return vectors.asset_vector(asset)
         if not Path(like).is_file():
             raise CommandError(f"--like {like}: neither an asset's id nor a file.")
         return EmbeddingModel.objects.active().encoder.encode_images([self._picture(Path(like))])[0]

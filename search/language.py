@@ -1,0 +1,147 @@
+"""The language of the search box: ``red car -night "exact words" like:123 (old town)^0.5``.
+
+- plain words together are one text to be near to;
+- ``-word`` is to be avoided; ``(several words)`` are a text of their own, ``-(several words)`` too;
+- ``"exact words"`` must stand in title, description, tags or file name; ``-"exact words"`` must not;
+- ``like:123`` is an asset, ``url:https://…`` a picture on the web, ``picture:TOKEN`` an uploaded one;
+- ``^0.5`` behind any of them is its weight (1 without).
+
+Quotes and parentheses that nobody closes are read as spaces: people type them.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+MOST_CHARACTERS = 512
+SMALLEST, LARGEST = 0.001, 100.0
+
+_ITEM = re.compile(
+    r"""
+    (?P<sign>[+-]*)
+    (?: ["“”](?P<phrase>[^"“”]*)["“”]
+      | \((?P<group>[^()]*)\)(?:\^(?P<weight>[^\s()"“”]+))?
+      | (?P<word>[^\s()"“”]+)
+    )
+    """,
+    re.VERBOSE,
+)
+_REFERENCE = re.compile(r"(?P<kind>like|picture|url):(?P<value>.+)", re.IGNORECASE)
+_WEIGHTED = re.compile(r"(?P<value>.+)\^(?P<weight>[0-9.eE+-]+)")
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    LIKE = "like"
+    PICTURE = "picture"
+    URL = "url"
+
+
+class BadPart(ValueError):
+    """One part of a query that cannot be understood; the message names it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something to be near to (or, with a negative weight, far from): a text, an asset's id, a picture's token, a URL."""
+
+    kind: Kind
+    value: str
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        sign = "-" if self.weight < 0 else ""
+        weight = "" if abs(self.weight) == 1 else f"^{abs(self.weight):g}"
+        value = f"({self.value})" if self.kind is Kind.TEXT else f"{self.kind}:{self.value}"
+        return f"{sign}{value}{weight}"
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words that must stand together in an asset's texts, or must not."""
+
+    text: str
+    excluded: bool = False
+
+    def __str__(self) -> str:
+        return f'{"-" if self.excluded else ""}"{self.text}"'
+
+
+def parse(box: str) -> tuple[list[Part], list[Phrase]]:
+    """Read what somebody typed; raise BadPart."""
+    parts: list[Part] = []
+    phrases: list[Phrase] = []
+    plain: list[str] = []
+    for item in _ITEM.finditer(box):
+        sign = -1 if item["sign"].startswith("-") else 1
+        if item["phrase"] is not None:
+            if words := _tidy(item["phrase"]):
+                phrases.append(Phrase(words, excluded=sign < 0))
+        elif item["group"] is not None:
+            if words := _tidy(item["group"]):
+                parts.append(Part(Kind.TEXT, words, sign * _weight(item["weight"], words)))
+        elif reference := _REFERENCE.fullmatch(item["word"]):
+            parts.append(reference_to(Kind(reference["kind"].lower()), item["sign"] + reference["value"]))
+        elif item["sign"] or _WEIGHTED.fullmatch(item["word"]):
+            value, weight = _split(item["word"])
+            parts.append(Part(Kind.TEXT, value, sign * weight))
+        else:
+            plain.append(item["word"])
+    if plain:
+        parts.insert(0, Part(Kind.TEXT, " ".join(plain)))
+    for part in parts:
+        if len(part.value) > MOST_CHARACTERS and part.kind is Kind.TEXT:
+            raise BadPart(f"“{part.value[:40]}…” is longer than {MOST_CHARACTERS} characters.")
+    return parts, phrases
+
+
+def reference_to(kind: Kind, text: str) -> Part:
+    """Read ``[-]VALUE[^WEIGHT]``, which names an asset, an uploaded picture or a URL."""
+    text = text.strip()
+    sign = -1 if text.startswith("-") else 1
+    value, weight = _split(text.lstrip("+-"))
+    if kind is Kind.LIKE and not (value.isascii() and value.isdecimal() and int(value[:20]) < 2**63):
+        raise BadPart(f"like:{value[:40]} is no asset: give its number.")
+    return Part(kind, value, sign * weight)
+
+
+def write(parts: list[Part], phrases: list[Phrase]) -> str:
+    """Return the box text that ``parse`` reads as these parts and phrases."""
+    first, *rest = parts or [None]
+    if first and first.kind is Kind.TEXT and first.weight == 1 and all(map(_is_plain, first.value.split())):
+        return " ".join([first.value, *map(str, [*rest, *phrases])])
+    return " ".join(map(str, [*parts, *phrases]))
+
+
+def merged(parts: list[Part]) -> list[Part]:
+    """Return the parts with what stands there twice made one, its weights added; what comes to nothing goes."""
+    weights: dict[Part, float] = {}
+    for part in parts:
+        key = replace(part, weight=1.0)
+        weights[key] = round(weights.get(key, 0) + part.weight, 3)
+    return [replace(part, weight=weight) for part, weight in weights.items() if weight]
+
+
+def _split(text: str) -> tuple[str, float]:
+    found = _WEIGHTED.fullmatch(text)
+    return (found["value"], _weight(found["weight"], found["value"])) if found else (text, 1.0)
+
+
+def _weight(text: str | None, value: str) -> float:
+    if text is None:
+        return 1.0
+    try:
+        weight = float(text)
+    except ValueError as error:
+        raise BadPart(f"“{text[:20]}” is no weight for “{value[:40]}”: give a number, such as ^0.5.") from error
+    if not SMALLEST <= weight <= LARGEST:
+        raise BadPart(f"The weight of “{value[:40]}” must be from {SMALLEST:g} to {LARGEST:g}.")
+    return round(weight, 3)
+
+
+def _tidy(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_plain(word: str) -> bool:
+    return not (word[0] in "+-" or _REFERENCE.fullmatch(word) or _WEIGHTED.fullmatch(word))
