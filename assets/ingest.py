@@ -60,7 +60,7 @@ def ingest(
     taken_at …). Raises a ``Rejected`` (``Duplicate`` among them) with nothing stored.
     """
     name = clean_name(name)
-    mime_type = _sniff(content, name)
+    mime_type = sniff(content, name, settings.DAM_MAX_UPLOAD_BYTES)
     sha256 = _digest(content)
     key = storage.original_key(sha256)
     with only_one(sha256):  # so that an upload and a deletion of the same content cannot cross
@@ -107,12 +107,12 @@ def clean_name(name: str) -> str:
     return name if len(name) <= 255 else f"{stem[: 254 - len(suffix)]}{dot}{suffix}"[:255]
 
 
-def _sniff(content: File, name: str) -> str:
-    """Return the MIME type that the bytes themselves show; refuse what cannot be an asset."""
+def sniff(content: File, name: str, most_bytes: int) -> str:
+    """Return the MIME type that the bytes themselves show; raise a ``Rejected`` for what cannot be an asset."""
     if not content.size:
         raise Empty(f"{name} is empty.")
-    if content.size > settings.DAM_MAX_UPLOAD_BYTES:
-        megabytes = settings.DAM_MAX_UPLOAD_BYTES // (1024 * 1024)
+    if content.size > most_bytes:
+        megabytes = most_bytes // (1024 * 1024)
         raise TooLarge(f"{name} is larger than the limit of {megabytes} MB.")
     content.seek(0)
     found = filetype.guess_mime(content.read(8192))

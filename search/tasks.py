@@ -4,6 +4,7 @@ from celery import shared_task
 
 from assets import doorbell
 from assets.ledger import State
+from search import query_pictures
 from search.embedding import embed_batch
 from search.models import Embedding, EmbeddingModel
 
@@ -19,6 +20,7 @@ def embed_pending() -> None:
 def sweep() -> None:
     """Make true what signals may have missed, and let a finished model take over."""
     Embedding.objects.quarantine_exhausted()
+    query_pictures.forget_expired()
     for model in EmbeddingModel.objects.live():
         Embedding.objects.owe_all(model)
     if Embedding.objects.claimable().filter(asset__state=State.READY).exists():
