@@ -4,12 +4,14 @@
 - ``-word`` is to be avoided; ``(several words)`` are a text of their own, ``-(several words)`` too;
 - ``"exact words"`` must stand in title, description, tags or file name; ``-"exact words"`` must not;
 - ``like:123`` is an asset, ``url:https://…`` a picture on the web, ``picture:TOKEN`` an uploaded one;
-- ``^0.5`` behind any of them is its weight (1 without).
+- ``^0.5`` behind any of them is its weight (1 without);
+- ``mode:keyword`` and ``sort:-created_at`` are the settings of the same names.
 
 Quotes and parentheses that nobody closes are read as spaces: people type them.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -18,15 +20,17 @@ SMALLEST, LARGEST = 0.001, 100.0
 
 _ITEM = re.compile(
     r"""
-    (?P<sign>[+-]*)
-    (?: ["“”](?P<phrase>[^"“”]*)["“”]
+    (?P<sign>[+-]*+)
+    (?: (?P<kind>like|picture|url):(?P<value>\S+)
+      | ["“”](?P<phrase>[^"“”]*)["“”]
       | \((?P<group>[^()]*)\)(?:\^(?P<weight>[^\s()"“”]+))?
       | (?P<word>[^\s()"“”]+)
     )
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"(?P<kind>like|picture|url):(?P<value>.+)", re.IGNORECASE)
+_REFERENCE = re.compile(r"(like|picture|url):.+", re.IGNORECASE)
+_SETTING = re.compile(r"(?P<name>mode|sort):(?P<value>[a-z_-]+)")
 _WEIGHTED = re.compile(r"(?P<value>.+)\^(?P<weight>[0-9.eE+-]+)")
 
 
@@ -43,7 +47,7 @@ class BadPart(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """Something to be near to (or, with a negative weight, far from): a text, an asset's id, a picture's token, a URL."""
+    """What to be near to, or, with a negative weight, far from: a text, an asset's id, a picture's token, a URL."""
 
     kind: Kind
     value: str
@@ -67,21 +71,33 @@ class Phrase:
         return f'{"-" if self.excluded else ""}"{self.text}"'
 
 
-def parse(box: str) -> tuple[list[Part], list[Phrase]]:
+@dataclass(frozen=True)
+class Box:
+    """What somebody typed, understood; ``settings`` are those of the query, by name."""
+
+    parts: list[Part]
+    phrases: list[Phrase]
+    settings: dict[str, str]
+
+
+def parse(box: str) -> Box:
     """Read what somebody typed; raise BadPart."""
     parts: list[Part] = []
     phrases: list[Phrase] = []
+    settings: dict[str, str] = {}
     plain: list[str] = []
     for item in _ITEM.finditer(box):
         sign = -1 if item["sign"].startswith("-") else 1
-        if item["phrase"] is not None:
+        if item["kind"] is not None:
+            parts.append(reference_to(Kind(item["kind"].lower()), item["sign"] + item["value"]))
+        elif item["phrase"] is not None:
             if words := _tidy(item["phrase"]):
                 phrases.append(Phrase(words, excluded=sign < 0))
         elif item["group"] is not None:
             if words := _tidy(item["group"]):
                 parts.append(Part(Kind.TEXT, words, sign * _weight(item["weight"], words)))
-        elif reference := _REFERENCE.fullmatch(item["word"]):
-            parts.append(reference_to(Kind(reference["kind"].lower()), item["sign"] + reference["value"]))
+        elif not item["sign"] and (setting := _SETTING.fullmatch(item["word"])):
+            settings[setting["name"]] = setting["value"]
         elif item["sign"] or _WEIGHTED.fullmatch(item["word"]):
             value, weight = _split(item["word"])
             parts.append(Part(Kind.TEXT, value, sign * weight))
@@ -92,7 +108,7 @@ def parse(box: str) -> tuple[list[Part], list[Phrase]]:
     for part in parts:
         if len(part.value) > MOST_CHARACTERS and part.kind is Kind.TEXT:
             raise BadPart(f"“{part.value[:40]}…” is longer than {MOST_CHARACTERS} characters.")
-    return parts, phrases
+    return Box(parts, phrases, settings)
 
 
 def reference_to(kind: Kind, text: str) -> Part:
@@ -100,20 +116,22 @@ def reference_to(kind: Kind, text: str) -> Part:
     text = text.strip()
     sign = -1 if text.startswith("-") else 1
     value, weight = _split(text.lstrip("+-"))
+    if not value:
+        raise BadPart(f"{kind}: names nothing.")
     if kind is Kind.LIKE and not (value.isascii() and value.isdecimal() and int(value[:20]) < 2**63):
         raise BadPart(f"like:{value[:40]} is no asset: give its number.")
     return Part(kind, value, sign * weight)
 
 
-def write(parts: list[Part], phrases: list[Phrase]) -> str:
-    """Return the box text that ``parse`` reads as these parts and phrases."""
-    first, *rest = parts or [None]
+def write(parts: Sequence[Part], phrases: Sequence[Phrase] = ()) -> str:
+    """Return the text that ``parse`` reads as these parts and phrases."""
+    first = parts[0] if parts else None
     if first and first.kind is Kind.TEXT and first.weight == 1 and all(map(_is_plain, first.value.split())):
-        return " ".join([first.value, *map(str, [*rest, *phrases])])
+        return " ".join([first.value, *map(str, [*parts[1:], *phrases])])
     return " ".join(map(str, [*parts, *phrases]))
 
 
-def merged(parts: list[Part]) -> list[Part]:
+def merged(parts: Iterable[Part]) -> list[Part]:
     """Return the parts with what stands there twice made one, its weights added; what comes to nothing goes."""
     weights: dict[Part, float] = {}
     for part in parts:
@@ -144,4 +162,8 @@ def _tidy(text: str) -> str:
 
 
 def _is_plain(word: str) -> bool:
-    return not (word[0] in "+-" or _REFERENCE.fullmatch(word) or _WEIGHTED.fullmatch(word))
+    return not (
+        word[0] in "+-"
+        or re.search(r'[()"“”]', word)
+        or any(special.fullmatch(word) for special in (_REFERENCE, _SETTING, _WEIGHTED))
+    )

@@ -5,7 +5,7 @@
 """
 
 import json
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from django.conf import settings
@@ -134,7 +134,7 @@ def _by_index(ranked: "QuerySet[Asset]", vector: np.ndarray, count: int, model: 
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def _rows(queryset: "QuerySet[Asset]") -> list[tuple[int, float]]:
+def _rows(queryset: Any) -> list[tuple[int, float]]:
     return list(queryset.values_list("pk", "distance"))
 
 

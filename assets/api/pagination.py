@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.paginator import InvalidPage, Page
+from django.core.paginator import InvalidPage, Page, Paginator
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
@@ -28,10 +28,13 @@ class Pagination(PageNumberPagination):
         size = self.get_page_size(request)
         number = self._whole_number(request, "page", default=1, most=max(1, DEEPEST // size))
         try:
-            self.page: Page = paginator_for(queryset, size).page(number)
+            self.page: Page = self.paginator_of(queryset, size).page(number)
         except InvalidPage as error:
             raise ValidationError({"page": str(error)}) from error
         return list(self.page)
+
+    def paginator_of(self, rows: Any, size: int) -> Paginator:
+        return paginator_for(rows, size)
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from assets.models import Asset, Tag
-from search import vectors
 from search.models import Embedding
+from search.vectors import text_vector
 from tests.api.conftest import ASSETS
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_filtered_sentence_returns_exactly_what_brute_force_over_the_filtered_
 
     kept = api.get(f"{ASSETS}?id__gt={start}&page_size=200&{filters}").json()["results"]
     kept += api.get(f"{ASSETS}?id__gt={start}&page_size=200&page=2&{filters}").json().get("results", [])
-    query = np.float16(vectors.text_vector("white truck in a snow day")).astype(np.float64)
+    query = np.float16(text_vector("white truck in a snow day")).astype(np.float64)
     vectors = dict(Embedding.objects.values_list("asset_id", "vector"))
     expected = {row["id"]: float(np.linalg.norm(np.array(vectors[row["id"]]) - query)) for row in kept}
     # Distances rather than ids: the database computes in 32 bits, so that two rows may change places in a tie.

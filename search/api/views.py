@@ -1,0 +1,129 @@
+"""The search endpoint: reads a query, asks for the answer, writes it down."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.permissions import BasePermission
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from assets.api.pagination import Pagination
+from assets.api.parsers import JSONParser
+from assets.models import Asset
+from search import query_pictures
+from search.api.parameters import pictures, query_params
+from search.api.serializers import ResultSerializer, answer_serializer
+from search.encoders import ModelUnavailable
+from search.facets import facets
+from search.models import NoActiveModel
+from search.query import InvalidQuery, SearchQuery
+from search.results import Results, search
+from search.throttles import QueryPictureThrottle
+
+
+class SearchUnavailable(APIException):
+    status_code = 503
+    default_code = "search_unavailable"
+
+
+class SearchPagination(Pagination):
+    """Pages whose links name the query as it was understood: a POST's results go on in a GET."""
+
+    def paginator_of(self, rows: Results, size: int) -> Paginator:
+        self.results = rows
+        return rows.paginator(size)
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.page.next_page_number()) if self.page.has_next() else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.page.previous_page_number()) if self.page.has_previous() else None
+
+    def _link(self, number: int) -> str:
+        params = self.results.query.params()
+        params["page"] = str(number)
+        if self.page.paginator.per_page != self.page_size:
+            params["page_size"] = str(self.page.paginator.per_page)
+        return f"{reverse('api:search', request=self.request)}?{params.urlencode()}"
+
+
+class MayRead(BasePermission):
+    """Who may read the library may ask, in whatever way."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return bool(request.user.is_authenticated or settings.DAM_PUBLIC_READ)
+
+
+_TEXT = {"type": "array", "items": {"type": "string"}}
+
+
+@extend_schema(
+    parameters=[
+        OpenApiParameter("q", _TEXT, description='Texts, in the language of the box: `red car -night "exact words"`.'),
+        OpenApiParameter("like", _TEXT, description="Assets to be near to, by id; `-456` to be far from; `123^0.5`."),
+        OpenApiParameter("picture", _TEXT, description="Tokens of uploaded pictures, as an answer names them."),
+        OpenApiParameter("url", _TEXT, description="Addresses of pictures on the web."),
+        OpenApiParameter("mode", str, enum=["hybrid", "semantic", "keyword"]),
+        OpenApiParameter("sort", str, description="relevance, or a field: orders the matches only."),
+        OpenApiParameter("facets", bool, description="Count the matches by tag, kind, collection, year, uploader."),
+        OpenApiParameter("page", int),
+        OpenApiParameter("page_size", int),
+    ],
+    responses=answer_serializer(),
+)
+class SearchView(GenericAPIView):
+    """Find assets by texts, pictures and filters together.
+
+    Every filter of the asset list may be given too. A POST takes the same as JSON, or as multipart with a ``picture``.
+    """
+
+    queryset = Asset.objects.none()
+    serializer_class = ResultSerializer
+    pagination_class = SearchPagination
+    filter_backends: list[Any] = []
+    permission_classes = [MayRead]
+    parser_classes = [JSONParser, FormParser, MultiPartParser]
+
+    def get(self, request: Any) -> Response:
+        return self._answer(query_params(request))
+
+    @extend_schema(request={"application/json": dict[str, Any], "multipart/form-data": dict[str, Any]})
+    def post(self, request: Any) -> Response:
+        params = query_params(request)
+        for picture in pictures(request):
+            self._count_picture()
+            try:
+                params.appendlist("picture", query_pictures.keep(picture))
+            except query_pictures.UnusablePicture as error:
+                raise ValidationError({"picture": str(error)}) from error
+        return self._answer(params)
+
+    def _answer(self, params: Any) -> Response:
+        if not params:
+            raise ValidationError({"q": "Say what to look for: q, like, picture, url, or a filter."})
+        if "q" in params and not any(text.strip() for text in params.getlist("q")):
+            raise ValidationError({"q": "Say what to look for."})
+        if "url" in params:
+            self._count_picture()
+        try:
+            results = search(SearchQuery.parse(params), self.request.user)
+            page = self.paginate_queryset(results)  # type: ignore[arg-type]
+        except InvalidQuery as error:
+            raise ValidationError(error.errors) from error
+        except (NoActiveModel, ModelUnavailable) as error:
+            raise SearchUnavailable(str(error)) from error
+        response = self.get_paginated_response(self.get_serializer(page, many=True).data)
+        answer = {"search": {"query": results.query.params().urlencode(), **results.info()}, **response.data}
+        if self.request.query_params.get("facets") in {"1", "true"}:
+            answer["facets"] = facets(results.matches, self.request.user)
+        return Response(answer)
+
+    def _count_picture(self) -> None:
+        throttle = QueryPictureThrottle()
+        if not throttle.allow_request(self.request, self):
+            self.throttled(self.request, throttle.wait())

@@ -1,0 +1,194 @@
+"""What may be asked of the library: one query for the page, the API, the admin and the command line.
+
+A query is a weighted sum of parts (texts, assets, pictures), phrases that must or must not be in an asset's texts, a
+mode, an order, and the ordinary filters. It is read from parameters, and written as parameters again.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import models
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from assets.filters import AssetFilterSet
+from assets.models import Asset
+from assets.querysets import AssetQuerySet
+from search.language import BadPart, Kind, Part, Phrase, merged, parse, reference_to, write
+
+MOST_PARTS = 16
+REFERENCES = (Kind.LIKE, Kind.PICTURE, Kind.URL)
+
+
+class InvalidQuery(ValueError):
+    """What is wrong with a query: ``errors`` maps a parameter to messages."""
+
+    def __init__(self, errors: Mapping[str, Iterable[Any]]) -> None:
+        self.errors = {name: [str(message) for message in messages] for name, messages in errors.items()}
+        super().__init__("; ".join(f"{name}: {' '.join(messages)}" for name, messages in self.errors.items()))
+
+
+class Mode(models.TextChoices):
+    HYBRID = "hybrid", _("Pictures and words")
+    SEMANTIC = "semantic", _("Pictures")
+    KEYWORD = "keyword", _("Words")
+
+
+class Sort(models.TextChoices):
+    RELEVANCE = "relevance", _("Best first")
+    NEWEST = "-created_at", _("Newest first")
+    OLDEST = "created_at", _("Oldest first")
+    LATEST_TAKEN = "-taken_at", _("Last taken first")
+    FIRST_TAKEN = "taken_at", _("First taken first")
+    TITLE = "title", _("Title")
+    TITLE_BACKWARDS = "-title", _("Title, backwards")
+    SMALLEST = "size", _("Smallest file first")
+    LARGEST = "-size", _("Largest file first")
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """One query; two that mean the same are written the same."""
+
+    parts: tuple[Part, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    mode: Mode = Mode.HYBRID
+    sort: Sort = Sort.RELEVANCE
+    filters: tuple[tuple[str, str], ...] = ()
+
+    PARAMETERS = ("q", *map(str, REFERENCES), "mode", "sort", *AssetFilterSet.base_filters)
+
+    @classmethod
+    def parse(cls, params: QueryDict) -> "SearchQuery":
+        """Read a query from parameters, all of which must be its own; raise InvalidQuery with every mistake."""
+        reader = _Reader(params)
+        query = cls(
+            parts=tuple(reader.parts),
+            phrases=tuple(dict.fromkeys(reader.phrases)),
+            mode=reader.setting("mode", Mode, Mode.HYBRID),
+            sort=reader.setting("sort", Sort, Sort.RELEVANCE),
+            filters=tuple(sorted(reader.filters())),
+        )
+        reader.refuse_mistakes(query)
+        return query
+
+    def params(self) -> QueryDict:
+        """Return the parameters that ``parse`` reads as this query."""
+        params = QueryDict(mutable=True)
+        if box := self.text:
+            params["q"] = box
+        for kind in REFERENCES:
+            for part in self.of_kind(kind):
+                params.appendlist(kind, str(part).replace(f"{kind}:", "", 1))
+        if self.mode is not Mode.HYBRID:
+            params["mode"] = self.mode.value
+        if self.sort is not Sort.RELEVANCE:
+            params["sort"] = self.sort.value
+        for name, value in self.filters:
+            params.appendlist(name, value)
+        return params
+
+    @property
+    def text(self) -> str:
+        """What stands in the box: texts and phrases."""
+        return write(self.of_kind(Kind.TEXT), self.phrases)
+
+    @property
+    def words(self) -> list[str]:
+        """The texts to be found among the assets' words."""
+        return [part.value for part in self.of_kind(Kind.TEXT) if part.weight > 0]
+
+    @property
+    def avoided_words(self) -> list[str]:
+        return [part.value for part in self.of_kind(Kind.TEXT) if part.weight < 0]
+
+    def of_kind(self, kind: Kind) -> list[Part]:
+        return [part for part in self.parts if part.kind is kind]
+
+    def replacing(self, old: Part, new: Part | None) -> "SearchQuery":
+        """Return this query with one part put in the place of another, or without it."""
+        parts = (new if part == old else part for part in self.parts)
+        return replace(self, parts=tuple(part for part in parts if part is not None))
+
+    def filtered(self, assets: AssetQuerySet) -> AssetQuerySet:
+        """Return those of ``assets`` that the filters keep; raise InvalidQuery."""
+        if not self.filters:
+            return assets
+        params = QueryDict(mutable=True)
+        for name, value in self.filters:
+            params.appendlist(name, value)
+        filters = AssetFilterSet(params, queryset=assets)
+        if not filters.form.is_valid():
+            raise InvalidQuery(filters.form.errors)
+        return filters.qs
+
+    def __bool__(self) -> bool:
+        """Whether it asks for anything but the library in an order."""
+        return bool(self.parts or self.phrases or self.filters)
+
+
+class _Reader:
+    """Reads parameters and collects what is wrong with them."""
+
+    def __init__(self, params: QueryDict) -> None:
+        self.params = params
+        self.errors: dict[str, list[Any]] = {}
+        self.phrases: list[Phrase] = []
+        self.settings: dict[str, str] = {}
+        parts: list[Part] = []
+        for box in params.getlist("q"):
+            parts += self._read_box(box)
+        for kind in REFERENCES:
+            for text in params.getlist(kind):
+                with self._mistakes_of(kind):
+                    parts.append(reference_to(kind, text))
+        self.parts = merged(parts)
+
+    def _read_box(self, text: str) -> list[Part]:
+        with self._mistakes_of("q"):
+            box = parse(text)
+            self.phrases += box.phrases
+            self.settings |= box.settings
+            return box.parts
+        return []
+
+    def setting(self, name: str, choices: Any, default: Any) -> Any:
+        value = self.params.get(name) or self.settings.get(name) or default
+        if value not in choices.values:
+            self.errors[name] = [f"“{value[:40]}” is none of {', '.join(choices.values)}."]
+            return default
+        return choices(value)
+
+    def filters(self) -> Iterable[tuple[str, str]]:
+        for name, values in self.params.lists():
+            if name in AssetFilterSet.base_filters:
+                yield from ((name, value) for value in dict.fromkeys(values) if value.strip())
+            elif name not in SearchQuery.PARAMETERS:
+                self.errors[name] = ["unknown parameter"]
+
+    def refuse_mistakes(self, query: SearchQuery) -> None:
+        if len(query.parts) + len(query.phrases) > MOST_PARTS:
+            self.errors.setdefault("q", []).append(f"A query has at most {MOST_PARTS} parts.")
+        if query.parts and not any(part.weight > 0 for part in query.parts):
+            self.errors.setdefault("q", []).append(
+                "There is only something to avoid. Add something to look for, or use a filter."
+            )
+        if query.mode is Mode.KEYWORD and len(query.of_kind(Kind.TEXT)) < len(query.parts):
+            self.errors.setdefault("mode", []).append("By words alone no picture can be searched with.")
+        if any("\x00" in value for _name, values in self.params.lists() for value in values):
+            self.errors.setdefault("q", []).append("null characters are not allowed")
+        try:
+            query.filtered(Asset.objects.none())
+        except InvalidQuery as error:
+            self.errors |= error.errors
+        if self.errors:
+            raise InvalidQuery(self.errors)
+
+    @contextmanager
+    def _mistakes_of(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except BadPart as error:
+            self.errors.setdefault(name, []).append(str(error))

@@ -1,0 +1,223 @@
+"""The answer to a query: ranked assets, cut into matches and weaker matches, each with the reason why it is there."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
+
+from assets.models import Asset
+from assets.paginator import DEEPEST, RankingPaginator
+from assets.querysets import AssetQuerySet
+from search import fulltext, query_pictures, ranking, vectors
+from search.fusion import WINDOW, Ranked, fuse
+from search.language import Kind, Part
+from search.models import EmbeddingModel
+from search.query import InvalidQuery, Mode, SearchQuery, Sort
+from search.relevance import Relevance, relevance
+
+# How many of the best worded assets are fused with the nearest; the others stand where their pictures put them.
+WORDED = 1000
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Why an asset is in the answer. ``relevance`` is from 0 to 1, a match from 0.5; None where it was not measured."""
+
+    match: bool
+    distance: float | None = None
+    relevance: float | None = None
+    why: Sequence[dict[str, Any]] = ()
+
+    @property
+    def similarity(self) -> float | None:
+        return None if self.distance is None else ranking.similarity(self.distance)
+
+
+def search(query: SearchQuery, user: Any, among: AssetQuerySet | None = None) -> "Results":
+    """Answer a query for a user, from what this user may see, or from ``among`` these visible assets.
+
+    Pictures on the web are fetched first, for those who have signed in; the query of the results then names them as
+    pictures. Raises as ``Results`` does.
+    """
+    visible = Asset.objects.visible_to(user)
+    for part in query.of_kind(Kind.URL):
+        if not user.is_authenticated:
+            raise InvalidQuery({"url": ["Sign in to search with a picture from the web."]})
+        try:
+            token = query_pictures.keep_url(part.value)
+        except query_pictures.UnusablePicture as error:
+            raise InvalidQuery({"url": [str(error)]}) from error
+        query = query.replacing(part, Part(Kind.PICTURE, token, part.weight))
+    return Results(query, visible if among is None else among, visible=visible)
+
+
+class Results:
+    """What a query finds among ``assets``: a sequence of assets, each with its ``hit``, that is read in slices.
+
+    ``visible`` is where an asset that is asked for by its id may come from. Raises InvalidQuery for a query that cannot
+    be answered, NoActiveModel and ModelUnavailable where there is nothing to compare with.
+    """
+
+    def __init__(self, query: SearchQuery, assets: AssetQuerySet, *, visible: AssetQuerySet) -> None:
+        self._started = time.perf_counter()
+        self.query = query
+        self._assets = _worded_as(query.filtered(assets), query)
+        self._rows = visible
+        self._near: ranking.Neighbours | None = None
+        self._asked_for = 0
+        self.model: EmbeddingModel | None = None
+        self._relevance: Relevance | None = None
+        if query.parts and query.mode is not Mode.KEYWORD:
+            self.model = EmbeddingModel.objects.active()
+            parts = [(part.weight, *vectors.of_part(part, visible, self.model)) for part in query.parts]
+            self._vector = vectors.composed(parts)
+            self._relevance = relevance(parts, self.model)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether relevance decides the order; the other orders are of matches, or of all that the filters keep."""
+        return bool(self.query.parts) and self.query.sort is Sort.RELEVANCE
+
+    def paginator(self, per_page: int) -> Paginator:
+        return (RankingPaginator if self.ranked else Paginator)(self, per_page)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self._match_distances) if self.query.parts else self._assets.count()
+
+    def __getitem__(self, rows: slice) -> list[Asset]:
+        start, stop = rows.start or 0, min(rows.stop or DEEPEST, DEEPEST + 1)
+        return self._with_hits(self._places(start, stop))
+
+    @cached_property
+    def matches(self) -> AssetQuerySet:
+        """The matches as a queryset, the nearest ``DEEPEST`` of them; without a ranking all that the filters keep."""
+        return self._rows.filter(pk__in=self._match_distances) if self.query.parts else self._assets
+
+    def info(self) -> dict[str, Any]:
+        """Return how the answer was found: exact or by index, by which model, among how many rows, in how long."""
+        near = self._near
+        return {
+            "mode": near.mode if near else "text" if self.query.parts else "filter",
+            "model": self.model.name if self.model else None,
+            "candidates": len(near.rows) if near else None,
+            "planned_rows": near.planned if near else None,
+            "took_ms": round((time.perf_counter() - self._started) * 1000, 1),
+        }
+
+    def _places(self, start: int, stop: int) -> list[Ranked]:
+        if self.ranked:
+            return self._ranking(stop)[start:stop]
+        ordered = self.matches.order_by(*_order(self.query.sort)).values_list("pk", flat=True)[start:stop]
+        distances = self._match_distances if self.query.parts else {}
+        return [Ranked(pk, distances.get(pk), match=True) for pk in ordered]
+
+    def _ranking(self, depth: int) -> list[Ranked]:
+        if self.model is None:
+            return fuse([], self._worded(DEEPEST), self._named, None)
+        near = self._nearest(depth)
+        if self.query.mode is Mode.SEMANTIC:
+            return fuse(near, [], [], self._farthest)
+        return fuse(near, self._worded(WORDED), self._named, self._farthest)
+
+    def _nearest(self, depth: int) -> list[tuple[int, float]]:
+        """The nearest, as many as ``depth`` or more: in steps, so that neighbouring pages see the same ones."""
+        count = WINDOW
+        while count < depth:
+            count *= 2
+        if self._near is None or len(self._near.rows) >= self._asked_for < count:
+            self._near = ranking.neighbours(self._assets, self._vector, count, self.model)
+            self._asked_for = count
+        return self._near.rows
+
+    @cached_property
+    def _match_distances(self) -> dict[int, float | None]:
+        """The matches, each with its distance where it has one."""
+        found: dict[int, float | None] = {}
+        if self.model is not None:
+            depth = WINDOW
+            while True:
+                near = self._nearest(depth)
+                reached = len(near) < depth or (self._farthest is not None and near[-1][1] > self._farthest)
+                if reached or depth >= DEEPEST:
+                    break
+                depth = min(2 * depth, DEEPEST)
+            found |= {pk: distance for pk, distance in near if self._farthest is None or distance <= self._farthest}
+        if self.query.mode is not Mode.SEMANTIC:
+            for pk in [*self._named, *self._worded(DEEPEST)]:
+                found.setdefault(pk, None)
+        return found
+
+    @property
+    def _farthest(self) -> float | None:
+        return self._relevance.farthest if self._relevance else None
+
+    def _worded(self, most: int) -> list[int]:
+        words = self.query.words
+        found = fulltext.matching(self._assets, words) if words else None
+        if found is None:
+            return []
+        return list(found.order_by("-text_rank", "pk").values_list("pk", flat=True)[:most])
+
+    @cached_property
+    def _named(self) -> list[int]:
+        if len(self.query.words) != 1 or self.query.mode is Mode.SEMANTIC:
+            return []
+        named = fulltext.exactly_named(self._assets, self.query.words[0])
+        return list(named.order_by("-pk").values_list("pk", flat=True)[:WORDED])
+
+    def _with_hits(self, places: list[Ranked]) -> list[Asset]:
+        found = self._rows.in_bulk([place.pk for place in places])
+        shown = [place for place in places if place.pk in found]  # one may have been deleted since
+        distances = self._measured(shown)
+        reasons = fulltext.reasons([place.pk for place in shown], self.query.words) if self.query.words else {}
+        for place in shown:
+            asset: Any = found[place.pk]
+            asset.hit = self._hit(place, distances.get(place.pk), reasons.get(place.pk, []))
+        return [found[place.pk] for place in shown]
+
+    def _measured(self, places: list[Ranked]) -> dict[int, float]:
+        """Distances, also of what was found by its words alone."""
+        known = {place.pk: place.distance for place in places if place.distance is not None}
+        unknown = [place.pk for place in places if place.distance is None]
+        if self.model is not None and unknown:
+            rows = Asset.objects.filter(pk__in=unknown)
+            known |= dict(ranking.neighbours(rows, self._vector, len(unknown), self.model).rows)
+        return known
+
+    def _hit(self, place: Ranked, distance: float | None, words: list[dict[str, Any]]) -> Hit:
+        why: list[dict[str, Any]] = []
+        if self.query.mode is not Mode.SEMANTIC:
+            why += [{"signal": "name"}] if place.pk in self._named else []
+            why += words
+        if distance is not None:
+            why.append({"signal": "picture", "similarity": round(ranking.similarity(distance), 4)})
+        share = self._relevance.of(distance) if self._relevance and distance is not None else None
+        return Hit(place.match, distance, share, why)
+
+
+def _worded_as(assets: AssetQuerySet, query: SearchQuery) -> AssetQuerySet:
+    """Keep what has the phrases, and not the excluded ones; by words alone, not the avoided words either."""
+    for phrase in query.phrases:
+        keep = fulltext.not_containing if phrase.excluded else fulltext.containing
+        try:
+            assets = keep(assets, phrase.text)
+        except ValueError as error:
+            raise InvalidQuery({"q": [str(error)]}) from error
+    if query.mode is Mode.KEYWORD:
+        for words in query.avoided_words:
+            assets = fulltext.not_containing(assets, words)
+    return assets
+
+
+def _order(sort: Sort) -> list[Any]:
+    if sort is Sort.RELEVANCE:
+        return ["-pk"]
+    field, descending = sort.value.lstrip("-"), sort.value.startswith("-")
+    expression = Lower(Coalesce(NullIf("title", Value("")), "filename")) if field == "title" else F(field)
+    ordering = expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True)
+    return [ordering, "-pk" if descending else "pk"]
