@@ -4,7 +4,9 @@ from django.urls import include, path
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from assets.api.urls import urlpatterns as assets_api
 from dam.views import RevokeTokenView, SignInView, limited, livez
+from search.api.urls import urlpatterns as search_api
 
 handler404 = "dam.views.not_found"
 handler500 = "dam.views.failed"
@@ -14,7 +16,7 @@ sign_in = LoginView.as_view(template_name="login.html", redirect_authenticated_u
 urlpatterns = [
     path("", include("search.urls")),
     path("", include("assets.urls")),
-    path("api/v1/", include("assets.api.urls")),
+    path("api/v1/", include((search_api + assets_api, "api"))),
     path("api/v1/tokens/", SignInView.as_view(), name="token"),
     path("api/v1/tokens/revoke/", RevokeTokenView.as_view(), name="token-revoke"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

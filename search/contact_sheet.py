@@ -5,13 +5,13 @@ import math
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from assets.models import Asset
-from search.ranking import similarity
+from search.results import Hit
 
 CELL, CAPTION = 240, 28
 
 
 def contact_sheet(assets: list[Asset]) -> Image.Image:
-    """Return an RGB sheet of the assets' thumbnails in their order, captioned with id and similarity."""
+    """Return an RGB sheet of found assets' thumbnails in their order, captioned with id and similarity."""
     columns = max(1, min(5, len(assets)))
     rows = max(1, math.ceil(len(assets) / columns))
     sheet = Image.new("RGB", (columns * CELL, rows * (CELL + CAPTION)), "white")
@@ -23,5 +23,7 @@ def contact_sheet(assets: list[Asset]) -> Image.Image:
                 sheet.paste(
                     ImageOps.pad(picture.convert("RGB"), (CELL - 8, CELL - 8), color="white"), (left + 4, top + 4)
                 )
-        draw.text((left + 6, top + CELL), f"{asset.pk}   {similarity(asset.distance):.3f}", "black", font)  # type: ignore[attr-defined]
+        hit: Hit = asset.hit  # type: ignore[attr-defined]
+        caption = f"{asset.pk}" if hit.similarity is None else f"{asset.pk}   {hit.similarity:.3f}"
+        draw.text((left + 6, top + CELL), caption, "black", font)
     return sheet

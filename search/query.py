@@ -29,6 +29,10 @@ class InvalidQuery(ValueError):
         self.errors = {name: [str(message) for message in messages] for name, messages in errors.items()}
         super().__init__("; ".join(f"{name}: {' '.join(messages)}" for name, messages in self.errors.items()))
 
+    @property
+    def all_messages(self) -> list[str]:
+        return [message for messages in self.errors.values() for message in messages]
+
 
 class Mode(models.TextChoices):
     HYBRID = "hybrid", _("Pictures and words")

@@ -63,7 +63,7 @@ def neighbours(
     after all. With ``within`` those farther away than this distance are left out.
     """
     model = model or EmbeddingModel.objects.active()
-    ranked = _embedded(assets, model)
+    ranked = embedded(assets, model)
     planned = planned_rows(ranked)
     if planned > exact_rows(model):
         rows = _by_index(ranked, vector, count, model)
@@ -82,7 +82,7 @@ def nearest_to(assets: Assets, vector: np.ndarray, model: EmbeddingModel | None 
     ``vector`` is float of shape (dimensions,) in the space of ``model``, by default the active one.
     """
     model = model or EmbeddingModel.objects.active()
-    ranked, distance = _embedded(assets, model), _distance(vector, model)
+    ranked, distance = embedded(assets, model), _distance(vector, model)
     if planned_rows(ranked) <= exact_rows(model):
         distance = _Unindexable(distance)
     return ranked.annotate(distance=distance).order_by("distance")
@@ -110,7 +110,8 @@ def similarity(distance: float) -> float:
     return 1 - distance * distance / 2
 
 
-def _embedded(assets: Assets, model: EmbeddingModel) -> Assets:
+def embedded(assets: Assets, model: EmbeddingModel) -> Assets:
+    """Return those of ``assets`` that have a vector of this model."""
     condition = Q(embeddings__model_id=model.pk, embeddings__segment=0)
     return assets.annotate(_embedding=FilteredRelation("embeddings", condition=condition)).filter(
         _embedding__vector__isnull=False

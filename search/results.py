@@ -38,22 +38,31 @@ class Hit:
         return None if self.distance is None else ranking.similarity(self.distance)
 
 
-def search(query: SearchQuery, user: Any, among: AssetQuerySet | None = None) -> "Results":
+def search(
+    query: SearchQuery, user: Any, among: AssetQuerySet | None = None, ordering: Sequence[Any] | None = None
+) -> "Results":
     """Answer a query for a user, from what this user may see, or from ``among`` these visible assets.
+
+    ``ordering`` (as for ``order_by``) takes the place of the query's own sort.
 
     Pictures on the web are fetched first, for those who have signed in; the query of the results then names them as
     pictures. Raises as ``Results`` does.
     """
+    if query.of_kind(Kind.URL) and not user.is_authenticated:
+        raise InvalidQuery({"url": ["Sign in to search with a picture from the web."]})
     visible = Asset.objects.visible_to(user)
+    return Results(fetched(query), visible if among is None else among, visible=visible, ordering=ordering)
+
+
+def fetched(query: SearchQuery) -> SearchQuery:
+    """Return the query with its pictures on the web fetched, and named as the pictures that are kept of them."""
     for part in query.of_kind(Kind.URL):
-        if not user.is_authenticated:
-            raise InvalidQuery({"url": ["Sign in to search with a picture from the web."]})
         try:
             token = query_pictures.keep_url(part.value)
         except query_pictures.UnusablePicture as error:
             raise InvalidQuery({"url": [str(error)]}) from error
         query = query.replacing(part, Part(Kind.PICTURE, token, part.weight))
-    return Results(query, visible if among is None else among, visible=visible)
+    return query
 
 
 class Results:
@@ -63,11 +72,19 @@ class Results:
     be answered, NoActiveModel and ModelUnavailable where there is nothing to compare with.
     """
 
-    def __init__(self, query: SearchQuery, assets: AssetQuerySet, *, visible: AssetQuerySet) -> None:
+    def __init__(
+        self,
+        query: SearchQuery,
+        assets: AssetQuerySet,
+        *,
+        visible: AssetQuerySet,
+        ordering: Sequence[Any] | None = None,
+    ) -> None:
         self._started = time.perf_counter()
         self.query = query
         self._assets = _worded_as(query.filtered(assets), query)
-        self._rows = visible
+        self._visible = visible
+        self._ordering = ordering or (None if query.sort is Sort.RELEVANCE and query.parts else _order(query.sort))
         self._near: ranking.Neighbours | None = None
         self._asked_for = 0
         self.model: EmbeddingModel | None = None
@@ -81,7 +98,7 @@ class Results:
     @property
     def ranked(self) -> bool:
         """Whether relevance decides the order; the other orders are of matches, or of all that the filters keep."""
-        return bool(self.query.parts) and self.query.sort is Sort.RELEVANCE
+        return self._ordering is None
 
     def paginator(self, per_page: int) -> Paginator:
         return (RankingPaginator if self.ranked else Paginator)(self, per_page)  # type: ignore[arg-type]
@@ -96,7 +113,19 @@ class Results:
     @cached_property
     def matches(self) -> AssetQuerySet:
         """The matches as a queryset, the nearest ``DEEPEST`` of them; without a ranking all that the filters keep."""
-        return self._rows.filter(pk__in=self._match_distances) if self.query.parts else self._assets
+        return self._visible.filter(pk__in=self._match_distances) if self.query.parts else self._assets
+
+    def total(self) -> int:
+        """How many results one may page through: matches and weaker matches, at most ``DEEPEST``."""
+        if not self.ranked:
+            return len(self)
+        worded = {*self._worded(WORDED if self.model else DEEPEST), *self._named}
+        if self.model is None:
+            return len(worded)
+        embedded = ranking.embedded(self._assets, self.model)
+        if self.query.mode is Mode.HYBRID:
+            worded -= set(embedded.filter(pk__in=worded).values_list("pk", flat=True))
+        return min(DEEPEST, embedded.order_by()[:DEEPEST].count() + len(worded))
 
     def info(self) -> dict[str, Any]:
         """Return how the answer was found: exact or by index, by which model, among how many rows, in how long."""
@@ -110,9 +139,9 @@ class Results:
         }
 
     def _places(self, start: int, stop: int) -> list[Ranked]:
-        if self.ranked:
+        if self._ordering is None:
             return self._ranking(stop)[start:stop]
-        ordered = self.matches.order_by(*_order(self.query.sort)).values_list("pk", flat=True)[start:stop]
+        ordered = self.matches.order_by(*self._ordering).values_list("pk", flat=True)[start:stop]
         distances = self._match_distances if self.query.parts else {}
         return [Ranked(pk, distances.get(pk), match=True) for pk in ordered]
 
@@ -171,7 +200,7 @@ class Results:
         return list(named.order_by("-pk").values_list("pk", flat=True)[:WORDED])
 
     def _with_hits(self, places: list[Ranked]) -> list[Asset]:
-        found = self._rows.in_bulk([place.pk for place in places])
+        found = self._visible.for_display().in_bulk([place.pk for place in places])
         shown = [place for place in places if place.pk in found]  # one may have been deleted since
         distances = self._measured(shown)
         reasons = fulltext.reasons([place.pk for place in shown], self.query.words) if self.query.words else {}
@@ -202,15 +231,17 @@ class Results:
 
 def _worded_as(assets: AssetQuerySet, query: SearchQuery) -> AssetQuerySet:
     """Keep what has the phrases, and not the excluded ones; by words alone, not the avoided words either."""
-    for phrase in query.phrases:
-        keep = fulltext.not_containing if phrase.excluded else fulltext.containing
-        try:
-            assets = keep(assets, phrase.text)
-        except ValueError as error:
-            raise InvalidQuery({"q": [str(error)]}) from error
+    excluded = [phrase.text for phrase in query.phrases if phrase.excluded]
     if query.mode is Mode.KEYWORD:
-        for words in query.avoided_words:
-            assets = fulltext.not_containing(assets, words)
+        excluded += query.avoided_words
+    try:
+        for phrase in query.phrases:
+            if not phrase.excluded:
+                assets = fulltext.containing(assets, phrase.text)
+        for text in excluded:
+            assets = fulltext.not_containing(assets, text)
+    except ValueError as error:
+        raise InvalidQuery({"q": [str(error)]}) from error
     return assets
 
 

@@ -76,7 +76,7 @@ def composed(parts: Sequence[tuple[float, str, np.ndarray]]) -> np.ndarray:
 
     ``parts`` are (weight, kind, vector).
     """
-    total = sum(weight * vector for weight, _kind, vector in parts)
+    total = np.sum([weight * vector for weight, _kind, vector in parts], axis=0)
     length = float(np.linalg.norm(total))
     if length < 0.001 * sum(abs(weight) for weight, _kind, _vector in parts):
         raise InvalidQuery({"q": ["The parts of this query cancel each other out."]})

@@ -1,12 +1,14 @@
-"""The asset list, searched by meaning. It stays a change list: filters, pages and actions work on a ranking too."""
+"""The asset list, searched as the page is. It stays a change list: filters, pages and actions work on results too."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
 from django.db.models import Exists, OuterRef, Q
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+from django.template.loader import render_to_string
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,49 +22,92 @@ from assets import doorbell
 from assets.admin.asset import AssetAdmin
 from assets.admin.base import LenientPaginator
 from assets.admin.filters import cleaned
-from assets.filters import IdField
 from assets.ledger import State
 from assets.models import Asset
-from assets.paginator import DEEPEST
 from assets.querysets import AssetQuerySet
-from search import ranking
 from search.encoders import ModelUnavailable
-from search.forms import MeaningForm
+from search.language import Kind, write
 from search.models import Embedding, EmbeddingModel, NoActiveModel
+from search.query import InvalidQuery, Mode, SearchQuery
+from search.results import Hit, Results, search
 
-SIMILAR_TO = "similar_to"
 
-
-class RankingPaginator(LenientPaginator):
-    """Counts no further than one may page: to count a whole ranking would read every vector."""
+class ResultsPaginator(LenientPaginator):
+    """Pages of results, matches and weaker ones."""
 
     @cached_property
     def count(self) -> int:
-        rankings: Any = self.object_list
-        return rankings.order_by()[:DEEPEST].count()
+        results: Any = self.object_list
+        return results.total()
 
 
-class MeaningChangeList(ChangeList):
-    """A change list that knows ``similar_to``: it ranks and is no lookup, and stays in every link of the page."""
+class Like(NamedTuple):
+    """An asset that is searched with, and the address of the same search without it."""
 
-    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        return {name: value for name, value in super().get_filters_params(params).items() if name != SIMILAR_TO}
+    asset: Asset
+    url: str
+
+
+class SearchedChangeList(ChangeList):
+    """A change list whose search box takes the language of queries; what it finds are ``search.results``.
+
+    Its rows, for "select all" and for the actions, are the matches: a bulk edit must not reach what only came nearest.
+    """
+
+    results: Results | None = None
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        filtered = super().get_queryset(request, exclude_parameters)
+        if not self.query:
+            return filtered
+        clicked = self.get_ordering(request, filtered) if request.GET.get(ORDER_VAR) else None
+        try:
+            self.results = answer(request, self.query, filtered, clicked)
+        except (InvalidQuery, NoActiveModel, ModelUnavailable) as error:
+            messages.error(request, " ".join(error.all_messages) if isinstance(error, InvalidQuery) else str(error))
+            return filtered.none()
+        return self.results.matches if request.POST.get("select_across") == "1" else filtered
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.similar_to = _asset(self.root_queryset, self.params.get(SIMILAR_TO))
+        if self.results is None:
+            super().get_results(request)
+        else:
+            results: Any = self.results
+            self.paginator = ResultsPaginator(results, self.list_per_page)
+            self.result_list = self.paginator.page(self.page_num).object_list
+            self.result_count, self.full_result_count = len(results), None
+            self.multi_page, self.can_show_all = self.paginator.num_pages > 1, False
+            self.show_full_result_count, self.show_admin_actions = False, True
         for asset in self.result_list:
-            asset.more_like_this = self.get_query_string({SIMILAR_TO: asset.pk, SEARCH_VAR: None, ORDER_VAR: None})
+            asset.more_like_this = self.get_query_string({SEARCH_VAR: f"like:{asset.pk}", ORDER_VAR: None, "p": None})
 
-    def without_similar_to(self) -> str:
-        return self.get_query_string({SIMILAR_TO: None})
+    @property
+    def likes(self) -> list[Like]:
+        """The assets that are searched with."""
+        if self.results is None:
+            return []
+        query = self.results.query
+        parts = {part.value: part for part in query.of_kind(Kind.LIKE)}
+        assets = self.root_queryset.filter(pk__in=parts)
+        without = {asset: query.replacing(parts[str(asset.pk)], None) for asset in assets}
+        return [
+            Like(asset, self.get_query_string({SEARCH_VAR: write(rest.parts, rest.phrases) or None}))
+            for asset, rest in without.items()
+        ]
 
 
-def _asset(assets: AssetQuerySet, pk: str | None) -> Asset | None:
+def answer(request: HttpRequest, box: str, among: AssetQuerySet, ordering: Any) -> Results:
+    """Answer what was typed; where meaning is not to be had, by the words alone, and the user is told so."""
+    params = QueryDict(mutable=True)
+    params["q"] = box
+    query = SearchQuery.parse(params)
     try:
-        return assets.filter(pk=IdField().clean(pk)).first()
-    except forms.ValidationError:
-        return None
+        return search(query, request.user, among, ordering)
+    except (NoActiveModel, ModelUnavailable) as error:
+        if len(query.of_kind(Kind.TEXT)) < len(query.parts):
+            raise
+        messages.warning(request, _("Searched by words only, because meaning is not available: %s") % error)
+        return search(replace(query, mode=Mode.KEYWORD), request.user, among, ordering)
 
 
 class EmbeddingFilter(DropdownFilter):
@@ -102,39 +147,19 @@ class SemanticAssetAdmin(AssetAdmin):
     search_help_text = _("Describe what to look for")
     list_filter = (*AssetAdmin.list_filter, EmbeddingFilter)
     change_list_template = "admin/search/asset_list.html"
-    list_before_template = "admin/search/similar_to.html"
+    list_before_template = "admin/search/likes.html"
     change_form_outer_before_template = "admin/search/asset_summary.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return MeaningChangeList
+        return SearchedChangeList
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        ranked = request.GET.get(SEARCH_VAR) or request.GET.get(SIMILAR_TO)
-        return [*super().get_list_display(request), *(["similarity"] if ranked else []), "more_like_this"]
-
-    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
-        ranked = "distance" in queryset.query.annotations
-        return (RankingPaginator if ranked else self.paginator)(queryset, *args, **kwargs)
+        ranked = request.GET.get(SEARCH_VAR)
+        return [*super().get_list_display(request), *(["relevance"] if ranked else []), "more_like_this"]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Rank what the filters left by the search box or by ``similar_to``; a clicked column still decides the order.
-
-        Where meaning is not to be had, the words themselves are searched, and the user is told so.
-        """
-        wanted = {"semantic": search_term, SIMILAR_TO: request.GET.get(SIMILAR_TO)}
-        form = MeaningForm(wanted, visible=Asset.objects.visible_to(request.user))
-        try:
-            if not form.is_valid():
-                problems = [str(problem) for problems in form.errors.values() for problem in problems]
-                messages.error(request, " ".join(problems))
-                return queryset.none(), False
-            ranked = form.rank(queryset)
-        except (NoActiveModel, ModelUnavailable) as error:
-            messages.warning(request, _("Searched by words only, because meaning is not available: %s") % error)
-            return super().get_search_results(request, queryset, search_term)
-        if request.GET.get(ORDER_VAR):
-            ranked = ranked.order_by(*queryset.query.order_by)
-        return ranked, False
+        """Leave the searching to the change list, which has more to show of it than a queryset can say."""
+        return queryset, False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """An asset takes its vectors with it, although nobody may delete those by hand."""
@@ -144,15 +169,12 @@ class SemanticAssetAdmin(AssetAdmin):
     def has_embed_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("search.change_embedding")
 
-    @display(description=_("Similarity"))
-    def similarity(self, asset: Asset) -> SafeString | str:
-        distance = getattr(asset, "distance", None)
-        if distance is None:
+    @display(description=_("Relevance"))
+    def relevance(self, asset: Asset) -> SafeString | str:
+        hit: Hit | None = getattr(asset, "hit", None)
+        if hit is None:
             return "–"
-        similarity = ranking.similarity(distance)
-        return format_html(
-            '<span class="dam-similarity" style="--similarity: {}">{}</span>', f"{similarity:.3f}", f"{similarity:.3f}"
-        )
+        return render_to_string("admin/search/relevance.html", {"hit": hit})
 
     @display(description=_("Similar"))
     def more_like_this(self, asset: Any) -> SafeString:

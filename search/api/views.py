@@ -126,4 +126,4 @@ class SearchView(GenericAPIView):
     def _count_picture(self) -> None:
         throttle = QueryPictureThrottle()
         if not throttle.allow_request(self.request, self):
-            self.throttled(self.request, throttle.wait())
+            self.throttled(self.request, throttle.wait() or 0)

@@ -43,24 +43,24 @@ def test_words_rank_by_what_they_mean(
 
 
 def test_similar_assets_come_nearest_first_with_their_similarity(spread: list[Asset], editing: Client) -> None:
-    response = editing.get(LIST, {"similar_to": spread[0].pk})
+    response = editing.get(LIST, {"q": f"like:{spread[0].pk}"})
     assert ids(response.context["cl"].result_list) == ids(spread)
     page = response.content.decode()
     assert "1.000" in page
-    assert "Similarity" in page
+    assert "Relevance" in page
 
 
 def test_without_a_query_there_is_no_similarity(spread: list[Asset], editing: Client) -> None:
-    assert "Similarity" not in editing.get(LIST).content.decode()
+    assert "Relevance" not in editing.get(LIST).content.decode()
 
 
 def test_every_row_leads_to_its_similar_ones_within_the_filters(spread: list[Asset], editing: Client) -> None:
     page = editing.get(LIST, {"id_from": 1, "o": "3"}).content.decode()
-    assert f'href="?id_from=1&amp;similar_to={spread[2].pk}"' in page
+    assert f'href="?id_from=1&amp;q=like%3A{spread[2].pk}"' in page
 
 
 def test_the_asset_compared_with_is_shown_and_can_be_removed(spread: list[Asset], editing: Client) -> None:
-    page = editing.get(LIST, {"similar_to": spread[0].pk, "id_from": 1}).content.decode()
+    page = editing.get(LIST, {"q": f"like:{spread[0].pk}", "id_from": 1}).content.decode()
     assert f'<img src="/assets/{spread[0].pk}/thumbnail.webp"' in page
     assert '<a href="?id_from=1" title="Remove"' in page
 
@@ -68,22 +68,22 @@ def test_the_asset_compared_with_is_shown_and_can_be_removed(spread: list[Asset]
 def test_filters_narrow_a_ranking(spread: list[Asset], listed: Any) -> None:
     tag = Tag.named("truck")
     tag.assets.add(spread[1], spread[3])
-    assert listed(similar_to=spread[0].pk, tags=tag.pk) == ids([spread[1], spread[3]])
-    assert listed(similar_to=spread[4].pk, tags=tag.pk) == ids([spread[3], spread[1]])
+    assert listed(q=f"like:{spread[0].pk}", tags=tag.pk) == ids([spread[1], spread[3]])
+    assert listed(q=f"like:{spread[4].pk}", tags=tag.pk) == ids([spread[3], spread[1]])
 
 
 def test_a_ranking_goes_on_over_pages(spread: list[Asset], editing: Client, monkeypatch: Any) -> None:
     monkeypatch.setattr(SemanticAssetAdmin, "list_per_page", 2)
-    response = editing.get(LIST, {"similar_to": spread[0].pk, "p": 2})
+    response = editing.get(LIST, {"q": f"like:{spread[0].pk}", "p": 2})
     assert ids(response.context["cl"].result_list) == ids(spread[2:4])
-    assert f'href="?p=3&similar_to={spread[0].pk}"' in unescape(response.content.decode())
+    assert f'href="?p=3&q=like%3A{spread[0].pk}"' in unescape(response.content.decode())
 
 
 def test_a_ranking_is_counted_no_further_than_one_may_page(
     spread: list[Asset], editing: Client, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("search.admin.asset.DEEPEST", 3)
-    assert editing.get(LIST, {"similar_to": spread[0].pk}).context["cl"].result_count == 3
+    monkeypatch.setattr("search.results.DEEPEST", 3)
+    assert editing.get(LIST, {"q": f"like:{spread[0].pk}"}).context["cl"].paginator.count == 3
     assert editing.get(LIST).context["cl"].result_count == 5
 
 
@@ -93,20 +93,20 @@ def test_a_ranking_under_filters_is_ordered_by_distance_alone(spread: list[Asset
     spring.assets.add(*spread)
     filters = {"tags": tag.pk, "collection": spring.pk, "embedding": "ready", "id_from": 1}
     with CaptureQueriesContext(connection) as queries:
-        editing.get(LIST, {"similar_to": spread[0].pk, **filters})
+        editing.get(LIST, {"q": f"like:{spread[0].pk}", **filters})
     [ranking] = [query["sql"] for query in queries if "ORDER BY" in query["sql"] and "halfvec" in query["sql"]]
-    assert re.search(r'ORDER BY "distance" ASC$|ORDER BY \d+ ASC$', ranking), ranking
+    assert re.search(r"ORDER BY 2 ASC, 1 ASC LIMIT 200$", ranking), ranking
     assert "DISTINCT" not in ranking
 
 
 def test_the_filter_form_keeps_the_asset_compared_with(spread: list[Asset], editing: Client) -> None:
-    page = editing.get(LIST, {"similar_to": spread[0].pk}).content.decode()
+    page = editing.get(LIST, {"q": f"like:{spread[0].pk}"}).content.decode()
     form = page[page.index('id="filter-form"') :]
-    assert f'name="similar_to" value="{spread[0].pk}"' in form[: form.index("</form>")]
+    assert f'name="q" value="like:{spread[0].pk}"' in form[: form.index("</form>")]
 
 
 def test_a_clicked_column_still_decides_the_order(spread: list[Asset], listed: Any) -> None:
-    by_name = listed(similar_to=spread[4].pk, o="2")
+    by_name = listed(q=f"like:{spread[4].pk}", o="2")
     assert by_name == ids(spread)  # they are named 0.png to 4.png
 
 
@@ -118,7 +118,7 @@ def test_a_text_that_is_too_long_is_told_and_finds_nothing(spread: list[Asset], 
 
 @pytest.mark.parametrize("pk", ["0", "999999", "truck", "-1", "99999999999999999999"])
 def test_similar_to_something_that_is_no_asset_is_told(pk: str, spread: list[Asset], editing: Client) -> None:
-    response = editing.get(LIST, {"similar_to": pk})
+    response = editing.get(LIST, {"q": f"like:{pk}"})
     assert response.status_code == 200
     assert told(response)
     assert not response.context["cl"].result_list
@@ -127,7 +127,7 @@ def test_similar_to_something_that_is_no_asset_is_told(pk: str, spread: list[Ass
 def test_similar_to_an_asset_without_a_vector_is_told(
     spread: list[Asset], editing: Client, make_asset: Callable[..., Asset]
 ) -> None:
-    response = editing.get(LIST, {"similar_to": make_asset().pk})
+    response = editing.get(LIST, {"q": f"like:{make_asset().pk}"})
     assert "no vector yet" in told(response)
 
 
@@ -148,3 +148,39 @@ def test_without_any_model_the_words_are_searched_and_that_is_told(
     response = editing.get(LIST, {"q": "truck"})
     assert "register_model" in told(response)
     assert ids(response.context["cl"].result_list) == [truck.pk]
+
+
+def test_the_box_takes_the_language_of_the_page(spread: list[Asset], listed: Any) -> None:
+    first, last = spread[0].pk, spread[4].pk
+    assert listed(q=f"like:{first} like:{last}^3")[0] == spread[3].pk
+    assert listed(q=f'like:{first} -"1.png"') == ids([spread[0], *spread[2:]])
+    assert listed(q="mode:keyword 3.png") == [spread[3].pk]
+
+
+def test_what_cannot_be_meant_is_told(spread: list[Asset], editing: Client) -> None:
+    response = editing.get(LIST, {"q": f"-like:{spread[0].pk}"})
+    assert "something to avoid" in told(response)
+    assert not response.context["cl"].result_list
+
+
+def test_select_all_takes_the_matches_and_not_what_only_came_nearest(
+    spread: list[Asset], editing: Client, monkeypatch: Any
+) -> None:
+    cut = type("Cut", (), {"farthest": 0.9, "of": lambda self, distance: 0.9 if distance < 0.9 else 0.1})()
+    monkeypatch.setattr("search.results.relevance", lambda parts, model: cut)
+    query = {"q": f"like:{spread[0].pk}"}
+    response = editing.get(LIST, query)
+    assert response.context["cl"].result_count == 3
+    assert len(response.context["cl"].result_list) == 5
+    editing.post(
+        f"{LIST}?q=like:{spread[0].pk}",
+        {"action": "embed_again", "select_across": "1", "index": "0", "_selected_action": ["0"]},
+    )
+    owed = set(Embedding.objects.filter(state="pending").values_list("asset_id", flat=True))
+    assert owed == {asset.pk for asset in spread[:3]}
+    weaker = spread[4].pk
+    editing.post(
+        f"{LIST}?q=like:{spread[0].pk}",
+        {"action": "embed_again", "select_across": "0", "index": "0", "_selected_action": [weaker]},
+    )
+    assert Embedding.objects.get(asset=weaker).state == "pending"

@@ -47,7 +47,7 @@ def test_an_asset_that_its_user_may_not_see_is_nowhere(url: str, hidden: Asset, 
 
 
 def test_it_cannot_be_searched_from_or_acted_on(hidden: Asset, editing: Client) -> None:
-    response = editing.get(LIST, {"similar_to": hidden.pk})
+    response = editing.get(LIST, {"q": f"like:{hidden.pk}"})
     assert not response.context["cl"].result_list
     assert "hidden.png" not in response.content.decode()
     snow = Tag.named("snow")

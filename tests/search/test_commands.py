@@ -24,6 +24,10 @@ def run(name: str, *arguments: str) -> str:
     return output.getvalue()
 
 
+def rows(*arguments: str) -> list:
+    return json.loads(run("search", *arguments, "--json"))["results"]
+
+
 @pytest.fixture
 def three(make_asset, bundled_model):
     assets = [make_asset(f"{color}.png", color=color, tags=[Tag.named(color)]) for color in ("red", "green", "blue")]
@@ -32,7 +36,7 @@ def three(make_asset, bundled_model):
 
 
 def test_a_search_prints_what_the_ranking_gives(three):
-    found = json.loads(run("search", "a red thing", "--json"))
+    found = rows("a red thing", "--mode", "semantic")
     expected = list(Asset.objects.all().nearest_to(vectors.text_vector("a red thing")))
     assert [row["id"] for row in found] == [asset.pk for asset in expected]
     assert found[0]["similarity"] == pytest.approx(1 - found[0]["distance"] ** 2 / 2)
@@ -40,17 +44,26 @@ def test_a_search_prints_what_the_ranking_gives(three):
 
 
 def test_filters_narrow_a_search(three):
-    assert [row["title"] for row in json.loads(run("search", "x", "--tag", "green", "--json"))] == ["green.png"]
-    assert [row["id"] for row in json.loads(run("search", "x", "--id-gt", str(three[1].pk), "--json"))] == [three[2].pk]
-    assert json.loads(run("search", "x", "--before", "2000-01-01", "--json")) == []
-    assert len(json.loads(run("search", "x", "--limit", "2", "--json"))) == 2
+    assert [row["title"] for row in rows("x", "--tag", "green")] == ["green.png"]
+    assert [row["id"] for row in rows("x", "--id-gt", str(three[1].pk))] == [three[2].pk]
+    assert rows("x", "--before", "2000-01-01") == []
+    assert len(rows("x", "--limit", "2")) == 2
 
 
 def test_a_picture_file_that_is_not_in_the_library_finds_its_like(three, tmp_path):
     Image.new("RGB", (64, 48), "blue").save(tmp_path / "query.png")
-    by_file = json.loads(run("search", "--like", str(tmp_path / "query.png"), "--json"))
-    by_id = json.loads(run("search", "--like", str(three[2].pk), "--json"))
+    by_file = rows("--like", str(tmp_path / "query.png"))
+    by_id = rows("--like", str(three[2].pk))
     assert by_file[0]["id"] == by_id[0]["id"] == three[2].pk
+
+
+def test_the_text_is_in_the_language_of_the_box(three):
+    red, green, _blue = three
+    assert [row["id"] for row in rows(f"like:{red.pk} like:{green.pk}^9", "--limit", "1")] == [green.pk]
+    assert {row["id"] for row in rows(f'like:{red.pk} -"green"')} == {red.pk, three[2].pk}
+    assert [row["title"] for row in rows("x", "--like", str(red.pk), "--sort=-created_at", "--mode", "semantic")]
+    assert rows("red", "--mode", "keyword")[0]["why"][0] == {"signal": "text", "field": "tags", "words": ["red"]}
+    assert [row["id"] for row in rows("--filter", f"id__in={red.pk}")] == [red.pk]
 
 
 def test_a_sheet_is_one_picture_of_the_results(three, tmp_path):
@@ -64,12 +77,16 @@ def test_a_sheet_is_one_picture_of_the_results(three, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "Give either a text or --like"),
-        (["x", "--like", "1"], "Give either a text or --like"),
+        ([], "Say what to look for"),
+        (["-x^0.5 -y"], "something to avoid"),
+        (["x", "--filter", "kind"], "NAME=VALUE"),
+        (["x", "--filter", "ordering=password"], "ordering: unknown parameter"),
+        (["x", "--sort", "password"], "invalid choice"),
+        (["url:http://127.0.0.1/a.png"], "url"),
         (["--like", "999999"], "no asset 999999"),
         (["--like", "nowhere.png"], "neither an asset's id nor a file"),
         (["x", "--tag", "no such tag"], "no tag 'no such tag'"),
-        (["x", "--after", "yesterday"], "--after yesterday"),
+        (["x", "--after", "yesterday"], "created_after: Enter a date"),
         (["x", "--limit", "0"], "--limit"),
         (["x" * 513], "512 characters"),
         (["--like", __file__], "--like"),

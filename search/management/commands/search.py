@@ -5,116 +5,152 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError
-from PIL import Image
+from django.http import QueryDict
 from rich.console import Console
 from rich.table import Table
 
-from assets.filters import MomentField
-from assets.imaging.decoder import Undecodable
 from assets.models import Asset, Tag
-from assets.preparation import HANDED_ON_SIDE, sandbox
-from search import language, ranking, vectors
+from search import query_pictures
 from search.contact_sheet import contact_sheet
 from search.encoders import ModelUnavailable
-from search.models import EmbeddingModel, NoActiveModel
+from search.models import NoActiveModel
+from search.query import InvalidQuery, Mode, SearchQuery, Sort
+from search.results import Results, fetched
+
+# The options that are filters under another name, as people type them in a shell.
+FILTERS = {"id_gt": "id__gt", "after": "created_after", "before": "created_before"}
 
 
 class Command(BaseCommand):
-    help = "Find assets by a description or by another picture, with ordinary filters."
+    help = (
+        "Find assets. The text is in the language of the search page:"
+        ' red car -night "exact words" like:123 (old town)^0.5 url:https://example.org/a.jpg'
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("text", nargs="?", help="what the picture shows")
+        parser.add_argument("text", nargs="?", help="what to look for")
         parser.add_argument("--like", metavar="ID_OR_FILE", help="near to this asset, or to this picture file")
         parser.add_argument("--tag", action="append", default=[], help="only with this tag; may be repeated")
         parser.add_argument("--id-gt", type=int, metavar="N", help="only ids above N")
         parser.add_argument("--after", metavar="DATE", help="only created at this date or later")
         parser.add_argument("--before", metavar="DATE", help="only created before this date")
+        parser.add_argument(
+            "--filter", action="append", default=[], metavar="NAME=VALUE", help="any filter of the API; may be repeated"
+        )
+        parser.add_argument("--mode", choices=Mode.values)
+        parser.add_argument(
+            "--sort",
+            choices=Sort.values,
+            help="a field orders the matches only; --sort=-created_at with the equals sign",
+        )
         parser.add_argument("--limit", type=int, default=10, metavar="N")
         parser.add_argument("--json", action="store_true")
         parser.add_argument("--sheet", type=Path, metavar="OUT.jpg", help="write one picture of the results")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if bool(options["text"]) == bool(options["like"]):
-            raise CommandError("Give either a text or --like.")
         if not 1 <= options["limit"] <= 200:
             raise CommandError("--limit must be from 1 to 200.")
-        assets = self._filtered(options)
+        library = Asset.objects.all()  # a shell on the server sees all of it
         try:
-            vector = self._vector_like(options["like"]) if options["like"] else self._vector_of(options["text"])
-            found = list(ranking.nearest_to(assets.for_display(), vector)[: options["limit"]])
-        except (NoActiveModel, ModelUnavailable, vectors.NotEmbedded) as error:
+            query = fetched(SearchQuery.parse(self._params(options)))
+            if not query:
+                raise CommandError("Say what to look for: a text, --like or a filter.")
+            results = Results(query, library, visible=library)
+            found = results[0 : options["limit"]]
+        except (InvalidQuery, NoActiveModel, ModelUnavailable) as error:
             raise CommandError(str(error)) from error
         if options["sheet"]:
             try:
                 contact_sheet(found).save(options["sheet"])
             except (OSError, ValueError) as error:
                 raise CommandError(f"--sheet {options['sheet']}: {error}") from error
-        self._print(found, options["json"])
+        self._print(results, found, options["json"])
 
-    def _filtered(self, options: dict[str, Any]) -> Any:
-        # A shell on the server sees the whole library.
-        assets = Asset.objects.created_between(self._moment("--after", options), self._moment("--before", options))
-        if options["id_gt"] is not None:
-            assets = assets.filter(id__gt=options["id_gt"])
+    def _params(self, options: dict[str, Any]) -> QueryDict:
+        params = QueryDict(mutable=True)
+        for name in ("mode", "sort"):
+            if options[name]:
+                params[name] = options[name]
+        if options["text"]:
+            params["q"] = options["text"]
+        if options["like"]:
+            name, value = self._like(options["like"])
+            params.appendlist(name, value)
         for name in options["tag"]:
+            params.appendlist("tag", self._slug(name))
+        for option, name in FILTERS.items():
+            if options[option] is not None:
+                params.appendlist(name, str(options[option]))
+        for pair in options["filter"]:
+            name, equals, value = pair.partition("=")
+            if not equals:
+                raise CommandError(f"--filter {pair}: give NAME=VALUE.")
+            params.appendlist(name, value)
+        return params
+
+    def _like(self, like: str) -> tuple[str, str]:
+        """Return the parameter for an asset by id, or for a picture file that is not in the library."""
+        path = Path(like)
+        if path.is_file():
             try:
-                known = Tag.objects.filter(slug=Tag.slug_of(name)).exists()
-            except ValueError as error:
-                raise CommandError(str(error)) from error
-            if not known:
-                raise CommandError(f"There is no tag {name!r}.")
-        return assets.tagged(*options["tag"])
-
-    def _moment(self, option: str, options: dict[str, Any]) -> Any:
-        text = options[option.lstrip("-")]
-        try:
-            return MomentField(required=False).clean(text)
-        except ValidationError as error:
-            raise CommandError(f"{option} {text}: {error.messages[0]}") from error
-
-    def _vector_of(self, text: str) -> Any:
-        if len(text) > language.MOST_CHARACTERS:
-            raise CommandError(f"The text is longer than {language.MOST_CHARACTERS} characters.")
-        return vectors.text_vector(text)
-
-    def _vector_like(self, like: str) -> Any:
-        """Return the vector of an asset by id, or of a picture file that is not in the library."""
-        if like.isascii() and like.isdecimal() and not Path(like).exists():
-            asset = Asset.objects.filter(pk=like).first() if len(like) < 19 else None
-            if asset is None:
-                raise CommandError(f"There is no asset {like}.")
-            return vectors.asset_vector(asset)
-        if not Path(like).is_file():
+                with path.open("rb") as stream:
+                    return "picture", query_pictures.keep(File(stream, name=path.name))
+            except (OSError, query_pictures.UnusablePicture) as error:
+                raise CommandError(f"--like {like}: {error}") from error
+        if not like.isdecimal():
             raise CommandError(f"--like {like}: neither an asset's id nor a file.")
-        return EmbeddingModel.objects.active().encoder.encode_images([self._picture(Path(like))])[0]
+        return "like", like
 
-    def _picture(self, path: Path) -> Image.Image:
+    def _slug(self, name: str) -> str:
         try:
-            return sandbox().decode(path, presets={}, side=HANDED_ON_SIDE, max_pixels=settings.DAM_MAX_PIXELS).picture
-        except Undecodable as error:
-            raise CommandError(f"--like {path}: {error}") from error
+            slug = Tag.slug_of(name)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        if not Tag.objects.filter(slug=slug).exists():
+            raise CommandError(f"There is no tag {name!r}.")
+        return slug
 
-    def _print(self, found: list[Any], as_json: bool) -> None:
+    def _print(self, results: Results, found: list[Any], as_json: bool) -> None:
         if as_json:
             rows = [
                 {
                     "id": asset.pk,
                     "title": str(asset),
-                    "distance": asset.distance,
-                    "similarity": ranking.similarity(asset.distance),
+                    "match": asset.hit.match,
+                    "relevance": asset.hit.relevance,
+                    "distance": asset.hit.distance,
+                    "similarity": asset.hit.similarity,
+                    "why": asset.hit.why,
                 }
                 for asset in found
             ]
-            self.stdout.write(json.dumps(rows, ensure_ascii=False))
+            self.stdout.write(json.dumps({"search": results.info(), "results": rows}, ensure_ascii=False))
             return
-        table = Table("id", "similarity", "title", "tags")
-        for asset in found:
+        table = Table("id", "relevance", "similarity", "title", "tags", "why")
+        for number, asset in enumerate(found):
             tags = ", ".join(str(tag) for tag in asset.tags.all())
-            table.add_row(str(asset.pk), f"{ranking.similarity(asset.distance):.3f}", str(asset), tags)
+            hit = asset.hit
+            relevance = "" if hit.relevance is None else f"{hit.relevance:.0%}"
+            similarity = "" if hit.similarity is None else f"{hit.similarity:.3f}"
+            table.add_row(str(asset.pk), relevance, similarity, str(asset), tags, ", ".join(map(_in_words, hit.why)))
+            last_match = hit.match and number + 1 < len(found) and not found[number + 1].hit.match
+            if last_match:
+                table.add_section()
         console = Console()
         with console.capture() as captured:
             console.print(table)
+        info = results.info()
         self.stdout.write(captured.get())
+        self.stdout.write(f"{info['mode']}, {info['model'] or 'no model'}, {info['took_ms']} ms")
+
+
+def _in_words(reason: dict[str, Any]) -> str:
+    match reason["signal"]:
+        case "text":
+            return f"{reason['field']}: {' '.join(reason['words'])}"
+        case "name":
+            return "named so"
+        case _:
+            return "picture"
