@@ -31,15 +31,12 @@ MOST_OVERHEAD = 1_000_000
 GLOBAL_IPV6 = ip_network("2000::/3")
 TRANSLATED_IPV4 = ip_network("64:ff9b::/96")
 NOT_PUBLIC = [
-    ip_network(block)
-    for block in (
-        "192.0.0.0/24",  # special purposes; Oracle Cloud's metadata among them
-        "192.88.99.0/24",  # relays of 6to4
-        "168.63.129.16/32",  # looks public, and is the host of every virtual machine in Azure
-        "2001::/23",  # special purposes; Teredo among them
-        "2002::/16",  # 6to4
-        "3fff::/20",  # documentation
-    )
+    ip_network("192.0.0.0/24"),  # special purposes; Oracle Cloud's metadata among them
+    ip_network("192.88.99.0/24"),  # relays of 6to4
+    ip_network("168.63.129.16/32"),  # looks public, and is the host of every virtual machine in Azure
+    ip_network("2001::/23"),  # special purposes; Teredo among them
+    ip_network("2002::/16"),  # 6to4
+    ip_network("3fff::/20"),  # documentation
 ]
 
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
@@ -64,7 +61,10 @@ def fetch(url: str, *, most_bytes: int, seconds: float) -> bytes:
             answer = _get(target, most_bytes, deadline)
             if isinstance(answer, bytes):
                 return answer
-            target = target.redirected(answer)
+            following = _Target.of(answer, base=target.url)
+            if (target.scheme, following.scheme) == ("https", "http"):
+                raise Refused(f"{target.host} redirects from https to http, which is not followed.")
+            target = following
     except TimeoutError as error:
         raise Refused(f"{target.host} took longer than {seconds:g} seconds.") from error
     raise Refused(f"{target.host} redirects more than {MOST_REDIRECTS} times.")
@@ -107,17 +107,10 @@ class _Target:
         if "@" in parts.netloc:
             raise Refused("A URL with a user name or a password in it is not fetched.")
         host = _ascii_host(host)
-        port = port if port is not None else USUAL_PORT[parts.scheme]
-        if port not in PORTS:
+        if (port := USUAL_PORT[parts.scheme] if port is None else port) not in PORTS:
             raise Refused(f"{host} is asked on port {port}; only the ports 80 and 443 are.")
         resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(url, parts.scheme, host, port, quote(resource, safe="/%:@!$&'()*+,;=~?"))
-
-    def redirected(self, location: str) -> "_Target":
-        target = _Target.of(location, self.url)
-        if (self.scheme, target.scheme) == ("https", "http"):
-            raise Refused(f"{self.host} redirects from https to http, which is not followed.")
-        return target
 
     @property
     def authority(self) -> str:
@@ -131,12 +124,11 @@ def _ascii_host(host: str) -> str:
     try:
         if ":" in host and "%" not in host:  # a zone would choose one of this server's own networks
             return str(IPv6Address(host))
-        name = host.encode("idna").decode("ascii").lower()
+        if _NAME.fullmatch(name := host.encode("idna").decode("ascii").lower()):
+            return name
     except ValueError:
-        name = ""
-    if not _NAME.fullmatch(name):
-        raise Refused(f"The URL has no valid host ({host[:60]!a}).")
-    return name
+        pass  # refused like any other
+    raise Refused(f"The URL has no valid host ({host[:60]!a}).")
 
 
 def _get(target: _Target, most_bytes: int, deadline: _Deadline) -> bytes | str:
@@ -212,12 +204,11 @@ def _connected(addresses: list[Address], deadline: _Deadline) -> socket.socket:
         try:
             sock.settimeout(deadline.left() / untried)
             sock.connect(address)
+            return sock
         except OSError:
             sock.close()
             if untried == 1:
                 raise
-        else:
-            return sock
     raise AssertionError("no addresses")
 
 
@@ -253,8 +244,7 @@ def _read(response: HTTPResponse, target: _Target, most_bytes: int) -> bytes | s
     if (encoding := response.headers.get("Content-Encoding", "identity").strip().lower()) != "identity":
         # Nobody asked for it, and a few bytes of it can become gigabytes.
         raise Refused(f"{target.host} sent a compressed answer ({encoding[:20]!a}), which is not read.")
-    body = response.read(most_bytes + 1) if (response.length or 0) <= most_bytes else None
-    if body is None or len(body) > most_bytes:
+    if (response.length or 0) > most_bytes or len(body := response.read(most_bytes + 1)) > most_bytes:
         raise Refused(f"The file at {target.host} is larger than {most_bytes:,} bytes.")
     if response.length:
         raise Refused(f"{target.host} broke the file off before its end.")
