@@ -7,6 +7,7 @@ from assets.ledger import State
 from search import query_pictures
 from search.embedding import embed_batch
 from search.models import Embedding, EmbeddingModel
+from search.relevance import calibrate_when_due
 
 
 @shared_task
@@ -28,3 +29,4 @@ def sweep() -> None:
     building = EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING).order_by("-pk").first()
     if building and building.is_complete():
         building.activate()
+    calibrate_when_due()

@@ -1,0 +1,138 @@
+"""How relevant a picture is to a query: a distance turned into a percentage that means the same for every query.
+
+What chance looks like in one embedding space over this library is measured once (``calibrate``): neutral words against
+random pictures, and random pictures against each other. A cosine that chance reaches once in five hundred times is
+worth 50 % and is where the matches end. docs/relevance.md says what was measured, and what was tried and is worse.
+"""
+
+import logging
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from django.db.models import QuerySet
+
+from search.encoders import ModelUnavailable
+from search.models import Calibration, Embedding, EmbeddingModel, NoActiveModel
+
+logger = logging.getLogger(__name__)
+
+SAMPLE = 2000  # pictures that stand for the library
+FEWEST = 20  # vectors below which nothing can be said
+BATCH = 64  # texts encoded at once
+CHANCE = 2e-3  # how often a picture that has nothing to do with a query may be called its match
+ONE_SIGMA = 15.865525  # percentile: one standard deviation below the centre of a normal distribution
+# Where CHANCE lies above the centre, in spreads: cosines of text and picture fall off as a normal distribution does;
+# those of two pictures have the heavier tail of an exponential one.
+CUTS = {"text": 2.878, "picture": math.log(0.5 / CHANCE) / math.log(0.5 / (ONE_SIGMA / 100))}
+# What is as far above the centre of chance as the cut is has 50 %, the centre itself 1 %.
+STEEPNESS = math.log(99)
+
+# What the words of a query are likely to be about, in any library. Its own titles and tags would say what it shows,
+# and not what chance looks like.
+NEUTRAL = Path(__file__).with_name("neutral.txt").read_text(encoding="utf-8").splitlines()[1:]
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """What distances from one query are worth. ``centre`` and ``cut`` are cosines: that of chance, and that of 50 %."""
+
+    centre: float
+    cut: float
+
+    def of(self, distance: float) -> float:
+        """Return the relevance, from 0 to 1, of what is this far (L2 between unit vectors) from the query."""
+        cosine = 1 - distance * distance / 2
+        steps = STEEPNESS * (cosine - self.cut) / (self.cut - self.centre)
+        return 1 / (1 + math.exp(-max(-500.0, min(500.0, steps))))
+
+    @property
+    def farthest(self) -> float:
+        """The distance that is worth 50 %: what is no farther is a match."""
+        return math.sqrt(2 - 2 * self.cut)
+
+
+def relevance(parts: Sequence[tuple[float, str, np.ndarray]], model: EmbeddingModel) -> Relevance | None:
+    """Return what distances from a query are worth, or None while the model has no calibration.
+
+    ``parts`` are (weight, "text" or "picture", unit vector of shape (dimensions,)); the query ranks by the distance to
+    their weighted sum scaled to length 1. None as well when they cancel each other out: nothing is near to nothing.
+    """
+    numbers = Calibration.objects.filter(model=model).values_list("numbers", flat=True).first()
+    return of_parts(parts, numbers) if numbers else None
+
+
+def of_parts(parts: Sequence[tuple[float, str, np.ndarray]], numbers: dict[str, dict[str, float]]) -> Relevance | None:
+    """What ``relevance`` returns, from the ``numbers`` of a calibration."""
+    largest = max((abs(weight) for weight, _kind, _vector in parts), default=0)
+    if not largest or not math.isfinite(largest):
+        return None
+    weights = np.array([weight / largest for weight, _kind, _vector in parts])
+    length = float(np.linalg.norm(weights @ np.stack([vector for _weight, _kind, vector in parts]).astype(np.float64)))
+    if length < 1e-6:
+        return None
+    centres = np.array([numbers[kind]["centre"] for _weight, kind, _vector in parts])
+    reaches = np.array([CUTS[kind] * numbers[kind]["spread"] for _weight, kind, _vector in parts])
+    centre = min(0.98, max(-0.99, float(weights @ centres) / length))
+    reach = float(np.sqrt((weights**2 @ reaches**2) / (weights @ weights)))
+    # Among pictures that are all alike chance comes near to 1; what is nearer than halfway is a match even so.
+    return Relevance(centre, centre + min(max(reach, 1e-3), (1 - centre) / 2))
+
+
+def calibrate(model: EmbeddingModel) -> Calibration | None:
+    """Measure and store what chance looks like in the model's space; None when it has fewer than 20 vectors.
+
+    Raises ``encoders.ModelUnavailable``. Reads up to 2,000 vectors, encodes some 170 texts.
+    """
+    ids = list(_vectors(model).values_list("pk", flat=True))
+    if len(ids) < FEWEST:
+        return None
+    chosen = random.sample(ids, min(SAMPLE, len(ids)))
+    rows = Embedding.objects.filter(pk__in=chosen, vector__isnull=False).values_list("vector", flat=True)
+    if len(rows) < FEWEST:  # deleted meanwhile
+        return None
+    pictures = np.stack([np.asarray(vector, dtype=np.float32) for vector in rows])
+    starts = range(0, len(NEUTRAL), BATCH)
+    texts = np.concatenate([model.encoder.encode_text(NEUTRAL[start : start + BATCH]) for start in starts])
+    numbers = measure(texts, pictures)
+    calibration, _created = Calibration.objects.update_or_create(
+        model=model,
+        defaults={"sample": b"", "pictures": len(pictures), "library": len(ids), "numbers": numbers},
+    )
+    return calibration
+
+
+def measure(texts: np.ndarray, pictures: np.ndarray) -> dict[str, dict[str, float]]:
+    """Return centre and spread of the cosines that chance gives. ``texts``, ``pictures``: unit vectors in rows."""
+    pairs = (pictures @ pictures.T)[np.triu_indices(len(pictures), 1)]
+    return {"text": _background(texts @ pictures.T), "picture": _background(pairs)}
+
+
+def _background(cosines: np.ndarray) -> dict[str, float]:
+    """Centre and spread; the spread from the lower half alone, because true matches lie in the upper one."""
+    below, centre = np.percentile(cosines, [ONE_SIGMA, 50])
+    return {"centre": round(float(centre), 5), "spread": round(float(centre - below), 5)}
+
+
+def due(model: EmbeddingModel) -> bool:
+    """Whether the library can be calibrated and was not, or has doubled since."""
+    count = _vectors(model).count()
+    known = Calibration.objects.filter(model=model).values_list("library", flat=True).first()
+    return count >= FEWEST and (known is None or count >= 2 * known)
+
+
+def calibrate_when_due() -> None:
+    """Calibrate the active model when that is due; the sweep's part of it, which goes on without a model."""
+    try:
+        model = EmbeddingModel.objects.active()
+        if due(model):
+            calibrate(model)
+    except (NoActiveModel, ModelUnavailable) as error:
+        logger.warning("Relevance is not calibrated: %s", error)
+
+
+def _vectors(model: EmbeddingModel) -> "QuerySet[Embedding]":
+    return Embedding.objects.filter(model=model, segment=0, vector__isnull=False).order_by()
