@@ -153,7 +153,7 @@ def test_a_deleted_asset_takes_its_words_with_it(make_asset, truck):
 
 
 def test_other_columns_leave_the_words_alone(make_asset, truck):
-    asset = make_asset(tags=[truck])
+    asset = make_asset(title="one", tags=[truck])
 
     def version() -> str:
         with connection.cursor() as cursor:
@@ -165,6 +165,7 @@ def test_other_columns_leave_the_words_alone(make_asset, truck):
     Asset.objects.update(size=5, metadata={"a": 1})
     truck.save()
     Tag.objects.filter(pk=truck.pk).update(slug="other")
+    Asset.objects.update(title="ONE!")  # the same words
     assert version() == before
     Asset.objects.update(title="changed")
     assert version() != before
@@ -177,6 +178,7 @@ def test_a_text_of_any_length_can_be_saved(make_asset, character):
 
 
 def test_many_different_words_can_be_saved(make_asset):
+    Asset.objects.filter(pk=make_asset().pk).update(description=" ".join(map(str, range(300_000))))
     asset = make_asset(description="".join(chr(0x20000 + n * 7919 % 40_000) for n in range(200_000)))
     Tag.objects.bulk_create(
         Tag(
