@@ -187,6 +187,10 @@ DAM_MODEL = env.str("DAM_MODEL", default="emoji-scenes")
 DAM_MODEL_CACHE = env.str("DAM_MODEL_CACHE", default=None)
 # Rankings over at most this many matching rows compare every one of them; larger ones may use the HNSW index.
 DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)
+# How old the members of a smart collection may be.
+DAM_SMART_COLLECTION_SECONDS = env.int("DAM_SMART_COLLECTION_SECONDS", default=60)
+# Keep what people say of results ("relevant", "not relevant"), for `manage.py evaluate --judgments`.
+DAM_JUDGMENTS = env.bool("DAM_JUDGMENTS", default=False)
 
 # --- Celery ---------------------------------------------------------------------------------------------------------
 # The database is the truth and the broker only a doorbell (docs/decisions/0003): nothing is lost with the broker.
@@ -206,6 +210,11 @@ DAM_SWEEP_SECONDS = env.int("DAM_SWEEP_SECONDS", default=15)
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"{name}.tasks.sweep", "schedule": DAM_SWEEP_SECONDS, "options": {"expires": DAM_SWEEP_SECONDS}}
     for name in ("assets", "search")
+}
+CELERY_BEAT_SCHEDULE["smart collections"] = {
+    "task": "search.tasks.refresh_smart_collections",
+    "schedule": DAM_SMART_COLLECTION_SECONDS,
+    "options": {"expires": DAM_SMART_COLLECTION_SECONDS},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
@@ -229,7 +238,7 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
     "EXCEPTION_HANDLER": "assets.api.errors.problem",
-    "DEFAULT_THROTTLE_RATES": {"sign-in": "20/min"},
+    "DEFAULT_THROTTLE_RATES": {"sign-in": "20/min", "query-picture": "30/min"},
     "NUM_PROXIES": 1 if DAM_URL.startswith("https://") else 0,  # whose X-Forwarded-For names the client
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

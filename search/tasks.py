@@ -4,7 +4,7 @@ from celery import shared_task
 
 from assets import doorbell
 from assets.ledger import State
-from search import query_pictures
+from search import query_pictures, saved
 from search.embedding import embed_batch
 from search.models import Embedding, EmbeddingModel
 from search.relevance import calibrate_when_due
@@ -30,3 +30,8 @@ def sweep() -> None:
     if building and building.is_complete():
         building.activate()
     calibrate_when_due()
+
+
+@shared_task
+def refresh_smart_collections() -> None:
+    saved.refresh_due()

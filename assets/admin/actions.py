@@ -48,9 +48,8 @@ def collect(model_admin: Any, request: HttpRequest, queryset: AssetQuerySet) -> 
         for chosen in collections:
             chosen.assets.add(*ids)
 
-    return _choose(
-        model_admin, request, queryset, "collect", _("Add assets to collections"), Collection.objects.all(), apply
-    )
+    collections = Collection.objects.kept_by_hand()
+    return _choose(model_admin, request, queryset, "collect", _("Add assets to collections"), collections, apply)
 
 
 @admin.action(description=_("Prepare again"), permissions=["change"])

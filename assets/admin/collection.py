@@ -19,15 +19,16 @@ from assets.models import Asset, Collection
 
 @admin.register(Collection)
 class CollectionAdmin(ModelAdmin):
-    """Assets come into a collection by the action in their list, or by upload."""
+    """Assets come into a collection by the action in their list or by upload; into a smart one by its query."""
 
     form = SlugForm
-    list_display = ("cover", "name", "description", "contents", "created_by", "created_at")
+    list_display = ("cover", "name", "keeping", "description", "contents", "created_by", "created_at")
     list_display_links = ("cover", "name")
     list_select_related = ("created_by",)
+    list_filter = ("smart",)
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "description", "contents")
-    readonly_fields = ("contents",)
+    fields = ("name", "slug", "description", "keeping", "contents")
+    readonly_fields = ("keeping", "contents")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         inside = Asset.objects.visible_to(request.user).filter(collections=OuterRef("pk")).order_by()
@@ -51,6 +52,10 @@ class CollectionAdmin(ModelAdmin):
         return format_html(
             '<img class="dam-thumbnail" src="{}" alt="" loading="lazy">', thumbnail_url(collection.cover_id)
         )
+
+    @display(description=_("Kept"), ordering="smart", label={"smart": "info"})
+    def keeping(self, collection: Collection) -> tuple[str, Any]:
+        return ("smart", _("by a saved search")) if collection.smart else ("hand", _("by hand"))
 
     @display(description=_("Assets"), ordering="count")
     def contents(self, collection: Any) -> SafeString | str:

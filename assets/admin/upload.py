@@ -57,7 +57,10 @@ class UploadForm(forms.Form):
         Tag.objects.order_by("name"), required=False, label=_("Tags"), widget=UnfoldAdminSelect2MultipleWidget
     )
     collections = forms.ModelMultipleChoiceField(
-        Collection.objects.all(), required=False, label=_("Collections"), widget=UnfoldAdminSelect2MultipleWidget
+        Collection.objects.kept_by_hand(),
+        required=False,
+        label=_("Collections"),
+        widget=UnfoldAdminSelect2MultipleWidget,
     )
 
 

@@ -17,6 +17,7 @@ from rich.progress import track
 from assets.ingest import Duplicate, Rejected, ingest
 from assets.ledger import State
 from assets.models import Asset, Collection, Tag
+from assets.models.collection import refuse_smart
 from assets.querysets import AssetQuerySet
 
 
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         try:
             tags = [Tag.named(name) for name in options["tag"]]
             collections = [Collection.named(name) for name in options["collection"]]
+            refuse_smart(collections)
         except ValueError as error:
             raise CommandError(str(error)) from error
         console = Console(stderr=True)
