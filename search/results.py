@@ -37,6 +37,15 @@ class Hit:
     def similarity(self) -> float | None:
         return None if self.distance is None else ranking.similarity(self.distance)
 
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "match": self.match,
+            "relevance": self.relevance,
+            "distance": self.distance,
+            "similarity": self.similarity,
+            "why": self.why,
+        }
+
 
 def search(
     query: SearchQuery, user: Any, among: AssetQuerySet | None = None, ordering: Sequence[Any] | None = None
@@ -87,6 +96,7 @@ class Results:
         self._ordering = ordering or (None if query.sort is Sort.RELEVANCE and query.parts else _order(query.sort))
         self._near: ranking.Neighbours | None = None
         self._asked_for = 0
+        self._by_words: dict[int, list[int]] = {}
         self.model: EmbeddingModel | None = None
         self._relevance: Relevance | None = None
         if query.parts and query.mode is not Mode.KEYWORD:
@@ -100,15 +110,27 @@ class Results:
         """Whether relevance decides the order; the other orders are of matches, or of all that the filters keep."""
         return self._ordering is None
 
-    def paginator(self, per_page: int) -> Paginator:
-        return (RankingPaginator if self.ranked else Paginator)(self, per_page)  # type: ignore[arg-type]
+    def paginator(self, per_page: int, rows: Any = None) -> Paginator:
+        """Pages of these results, or of ``rows`` of them (``hits``)."""
+        return (RankingPaginator if self.ranked else Paginator)(self if rows is None else rows, per_page)
 
     def __len__(self) -> int:
         return len(self._match_distances) if self.query.parts else self._assets.count()
 
     def __getitem__(self, rows: slice) -> list[Asset]:
-        start, stop = rows.start or 0, min(rows.stop or DEEPEST, DEEPEST + 1)
-        return self._with_hits(self._places(start, stop))
+        hits = self.hits[rows]
+        found = self._visible.for_display().in_bulk([pk for pk, _hit in hits])
+        assets: list[Any] = []
+        for pk, hit in hits:
+            if asset := found.get(pk):  # it may have been deleted since
+                asset.hit = hit
+                assets.append(asset)
+        return assets
+
+    @property
+    def hits(self) -> "Hits":
+        """The same as ids and hits, for who reads the rows in a way of their own."""
+        return Hits(self)
 
     @cached_property
     def matches(self) -> AssetQuerySet:
@@ -186,11 +208,13 @@ class Results:
         return self._relevance.farthest if self._relevance else None
 
     def _worded(self, most: int) -> list[int]:
-        words = self.query.words
-        found = fulltext.matching(self._assets, words) if words else None
-        if found is None:
-            return []
-        return list(found.order_by("-text_rank", "pk").values_list("pk", flat=True)[:most])
+        """The assets that have the words of the query, best first, at most so many."""
+        if most not in self._by_words:
+            words = self.query.words
+            found = fulltext.matching(self._assets, words) if words else None
+            ranked = [] if found is None else found.order_by("-text_rank", "pk").values_list("pk", flat=True)[:most]
+            self._by_words[most] = list(ranked)
+        return self._by_words[most]
 
     @cached_property
     def _named(self) -> list[int]:
@@ -199,15 +223,12 @@ class Results:
         named = fulltext.exactly_named(self._assets, self.query.words[0])
         return list(named.order_by("-pk").values_list("pk", flat=True)[:WORDED])
 
-    def _with_hits(self, places: list[Ranked]) -> list[Asset]:
-        found = self._visible.for_display().in_bulk([place.pk for place in places])
-        shown = [place for place in places if place.pk in found]  # one may have been deleted since
-        distances = self._measured(shown)
-        reasons = fulltext.reasons([place.pk for place in shown], self.query.words) if self.query.words else {}
-        for place in shown:
-            asset: Any = found[place.pk]
-            asset.hit = self._hit(place, distances.get(place.pk), reasons.get(place.pk, []))
-        return [found[place.pk] for place in shown]
+    def _hits(self, start: int, stop: int) -> list[tuple[int, Hit]]:
+        places = self._places(start, stop)
+        distances = self._measured(places)
+        worded = {pk for found in self._by_words.values() for pk in found}.intersection(place.pk for place in places)
+        reasons = fulltext.reasons(sorted(worded), self.query.words) if worded else {}
+        return [(place.pk, self._hit(place, distances.get(place.pk), reasons.get(place.pk, []))) for place in places]
 
     def _measured(self, places: list[Ranked]) -> dict[int, float]:
         """Distances, also of what was found by its words alone."""
@@ -227,6 +248,20 @@ class Results:
             why.append({"signal": "picture", "similarity": round(ranking.similarity(distance), 4)})
         share = self._relevance.of(distance) if self._relevance and distance is not None else None
         return Hit(place.match, distance, share, why)
+
+
+class Hits:
+    """A sequence of (asset id, hit), read in slices."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __getitem__(self, rows: slice) -> list[tuple[int, Hit]]:
+        start, stop = rows.start or 0, min(rows.stop or DEEPEST, DEEPEST + 1)
+        return self._results._hits(start, stop)
 
 
 def _worded_as(assets: AssetQuerySet, query: SearchQuery) -> AssetQuerySet:

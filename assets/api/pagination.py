@@ -33,8 +33,8 @@ class Pagination(PageNumberPagination):
             raise ValidationError({"page": str(error)}) from error
         return list(self.page)
 
-    def paginator_of(self, rows: Any, size: int) -> Paginator:
-        return paginator_for(rows, size)
+    def paginator_of(self, results: Any, size: int) -> Paginator:
+        return paginator_for(results, size)
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(

@@ -1,12 +1,13 @@
+from collections.abc import Iterable
 from typing import Any
 
-from django.urls import reverse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from django.utils.functional import cached_property
 from rest_framework import serializers
 
+from assets.api.representation import Representation, row_of
 from assets.filters import plausible
 from assets.models import Asset, Collection, Tag
+from assets.models.collection import refuse_smart
 
 
 class NamedSerializer(serializers.ModelSerializer):
@@ -39,8 +40,8 @@ class TagSerializer(NamedSerializer):
 class CollectionSerializer(NamedSerializer):
     class Meta:
         model = Collection
-        fields = ["id", "name", "slug", "description", "created_at"]
-        read_only_fields = ["slug", "created_at"]
+        fields = ["id", "name", "slug", "description", "smart", "created_at"]
+        read_only_fields = ["slug", "smart", "created_at"]
 
 
 class SlugsField(serializers.SlugRelatedField):
@@ -55,10 +56,19 @@ class SlugsField(serializers.SlugRelatedField):
         return super().to_internal_value(data)
 
 
+def by_hand(collections: list[Collection], before: Iterable[Collection] = ()) -> list[Collection]:
+    """Return the collections that an asset is to be in; refuse to put it into a smart one, or to take it out."""
+    try:
+        refuse_smart(set(collections) ^ set(before))
+    except ValueError as error:
+        raise serializers.ValidationError(str(error)) from error
+    return collections
+
+
 class AssetSerializer(serializers.ModelSerializer):
     url = serializers.HyperlinkedIdentityField(view_name="api:asset-detail")
-    original = serializers.SerializerMethodField()
-    renditions = serializers.SerializerMethodField()
+    original = serializers.URLField(read_only=True)
+    renditions = serializers.DictField(child=serializers.URLField(), read_only=True)
     tags = SlugsField(many=True, queryset=Tag.objects.all(), required=False)
     collections = SlugsField(many=True, queryset=Collection.objects.all(), required=False)
     uploaded_by = serializers.CharField(source="uploaded_by.username", default=None, read_only=True)
@@ -94,33 +104,17 @@ class AssetSerializer(serializers.ModelSerializer):
         ]
         extra_kwargs = {"taken_at": {"validators": [plausible]}}
 
-    @extend_schema_field(OpenApiTypes.URI)
-    def get_original(self, asset: Asset) -> str:
-        return self._absolute(reverse("original", args=[asset.pk]))
-
-    @extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "format": "uri"}})
-    def get_renditions(self, asset: Asset) -> dict[str, str]:
-        return {
-            rendition.preset: self._absolute(reverse("rendition", args=[asset.pk, rendition.preset]))
-            for rendition in asset.renditions.all()
-        }
-
-    def _absolute(self, path: str) -> str:
-        return self.context["request"].build_absolute_uri(path)
+    def validate_collections(self, collections: list[Collection]) -> list[Collection]:
+        return by_hand(collections, before=self.instance.collections.all() if self.instance else ())
 
     def to_representation(self, asset: Asset) -> dict[str, Any]:
-        """Add what a ranking annotated (the layer above annotates, this one only shows).
+        """Show the asset as ``Representation`` does, and what a ranking annotated (the layer above does that)."""
+        ranking = {name: getattr(asset, name) for name in ("distance", "similarity") if hasattr(asset, name)}
+        return self._representation(row_of(asset)) | ranking
 
-        Visitors of a public library are not told who uploads, what went wrong or where a picture was taken.
-        """
-        shown = super().to_representation(asset)
-        if not self.context["request"].user.is_authenticated:
-            metadata = {name: fact for name, fact in asset.metadata.items() if name != "gps"}
-            shown |= {"uploaded_by": None, "problem": None, "metadata": metadata}
-        for name in ("distance", "similarity"):
-            if hasattr(asset, name):
-                shown[name] = getattr(asset, name)
-        return shown
+    @cached_property
+    def _representation(self) -> Representation:
+        return Representation(self.context["request"])
 
 
 class UploadSerializer(serializers.ModelSerializer):
@@ -134,3 +128,6 @@ class UploadSerializer(serializers.ModelSerializer):
         model = Asset
         fields = ["file", "title", "description", "tags", "collections", "taken_at"]
         extra_kwargs = {"taken_at": {"validators": [plausible]}}
+
+    def validate_collections(self, collections: list[Collection]) -> list[Collection]:
+        return by_hand(collections)

@@ -14,6 +14,7 @@ from rest_framework.reverse import reverse
 
 from assets.api.pagination import Pagination
 from assets.api.parsers import JSONParser
+from assets.api.representation import Representation, rows
 from assets.models import Asset
 from search import query_pictures
 from search.api.parameters import pictures, query_params
@@ -22,7 +23,7 @@ from search.encoders import ModelUnavailable
 from search.facets import facets
 from search.models import NoActiveModel
 from search.query import InvalidQuery, SearchQuery
-from search.results import Results, search
+from search.results import Hit, Results, search
 from search.throttles import QueryPictureThrottle
 
 
@@ -34,9 +35,9 @@ class SearchUnavailable(APIException):
 class SearchPagination(Pagination):
     """Pages whose links name the query as it was understood: a POST's results go on in a GET."""
 
-    def paginator_of(self, rows: Results, size: int) -> Paginator:
-        self.results = rows
-        return rows.paginator(size)
+    def paginator_of(self, results: Results, size: int) -> Paginator:
+        self.results = results
+        return results.paginator(size, results.hits)
 
     def get_next_link(self) -> str | None:
         return self._link(self.page.next_page_number()) if self.page.has_next() else None
@@ -112,16 +113,22 @@ class SearchView(GenericAPIView):
             self._count_picture()
         try:
             results = search(SearchQuery.parse(params), self.request.user)
-            page = self.paginate_queryset(results)  # type: ignore[arg-type]
+            page: Any = self.paginate_queryset(results)  # type: ignore[arg-type]
         except InvalidQuery as error:
             raise ValidationError(error.errors) from error
         except (NoActiveModel, ModelUnavailable) as error:
             raise SearchUnavailable(str(error)) from error
-        response = self.get_paginated_response(self.get_serializer(page, many=True).data)
+        response = self.get_paginated_response(self._shown(page))
         answer = {"search": {"query": results.query.params().urlencode(), **results.info()}, **response.data}
         if self.request.query_params.get("facets") in {"1", "true"}:
             answer["facets"] = facets(results.matches, self.request.user)
         return Response(answer)
+
+    def _shown(self, page: list[tuple[int, Hit]]) -> list[dict[str, Any]]:
+        visible = Asset.objects.visible_to(self.request.user)
+        found = {row["id"]: row for row in rows(visible.filter(pk__in=[pk for pk, _hit in page]))}
+        shown = Representation(self.request)
+        return [shown(found[pk]) | hit.as_dict() for pk, hit in page if pk in found]  # one may be deleted since
 
     def _count_picture(self) -> None:
         throttle = QueryPictureThrottle()

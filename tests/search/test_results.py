@@ -108,8 +108,8 @@ def test_an_asset_without_a_vector_is_named(find, spread, make_asset):
 def test_words_and_pictures_are_fused_and_each_says_why(find, make_asset, give_vector, texts_mean):
     texts_mean(truck=[1])
     looks, worded, both, neither = (
-        make_asset("a.png"), make_asset("b.png", title="Truck"), make_asset("c.png", title="a truck"), make_asset("d.png")
-    )  # fmt: skip
+        make_asset(f"{name}.png", title=title) for name, title in zip("abcd", ["", "Truck", "a truck", ""], strict=True)
+    )
     for asset, vector in {looks: [1, 0.1], worded: [0, 1], both: [1, 0.3], neither: [-1, 0.2]}.items():
         give_vector(asset, vector)
     found = find("q=truck")[0:10]
@@ -197,8 +197,8 @@ def test_nothing_near_enough_leaves_no_match(find, spread, cut_at):
 
 @pytest.mark.parametrize(
     ("sort", "order"),
-    [("title", "bca"), ("-title", "acb"), ("size", "cab"), ("-size", "bac"), ("created_at", "abc"), ("-created_at", "cba"),
-     ("taken_at", "bac"), ("-taken_at", "abc")],
+    [("title", "bca"), ("-title", "acb"), ("size", "cab"), ("-size", "bac"), ("created_at", "abc"),
+     ("-created_at", "cba"), ("taken_at", "bac"), ("-taken_at", "abc")],
 )  # fmt: skip
 def test_every_sort(find, make_asset, sort, order):
     from datetime import UTC, datetime

@@ -114,18 +114,7 @@ class Command(BaseCommand):
 
     def _print(self, results: Results, found: list[Any], as_json: bool) -> None:
         if as_json:
-            rows = [
-                {
-                    "id": asset.pk,
-                    "title": str(asset),
-                    "match": asset.hit.match,
-                    "relevance": asset.hit.relevance,
-                    "distance": asset.hit.distance,
-                    "similarity": asset.hit.similarity,
-                    "why": asset.hit.why,
-                }
-                for asset in found
-            ]
+            rows = [{"id": asset.pk, "title": str(asset), **asset.hit.as_dict()} for asset in found]
             self.stdout.write(json.dumps({"search": results.info(), "results": rows}, ensure_ascii=False))
             return
         table = Table("id", "relevance", "similarity", "title", "tags", "why")
