@@ -25,6 +25,7 @@ from assets.admin.filters import cleaned
 from assets.ledger import State
 from assets.models import Asset
 from assets.querysets import AssetQuerySet
+from search.admin.suggestions import SuggestionsMixin
 from search.encoders import ModelUnavailable
 from search.language import Kind, write
 from search.models import Embedding, EmbeddingModel, NoActiveModel
@@ -142,7 +143,7 @@ admin.site.unregister(Asset)
 
 
 @admin.register(Asset)
-class SemanticAssetAdmin(AssetAdmin):
+class SemanticAssetAdmin(SuggestionsMixin, AssetAdmin):
     actions = (*AssetAdmin.actions, embed_again)
     search_help_text = _("Describe what to look for")
     list_filter = (*AssetAdmin.list_filter, EmbeddingFilter)
