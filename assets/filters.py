@@ -1,10 +1,11 @@
 """Filters over assets by the names that the API, the page and the commands share."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters as filters
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 
@@ -63,6 +64,22 @@ class MomentFilter(filters.Filter):
         super().__init__(*args, **kwargs)
 
 
+class YearFilter(filters.Filter):
+    """The year, in UTC, in which a picture was taken; where that is not known, in which its asset was created."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, min_value=EARLIEST.year, max_value=LATEST.year - 1)
+
+    def filter(self, qs: Any, value: int | None) -> Any:
+        if value is None:
+            return qs
+        span = (datetime(value, 1, 1, tzinfo=UTC), datetime(value + 1, 1, 1, tzinfo=UTC))
+        untaken = Q(taken_at__isnull=True, created_at__gte=span[0], created_at__lt=span[1])
+        return qs.filter(Q(taken_at__gte=span[0], taken_at__lt=span[1]) | untaken)
+
+
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
 class SlugsFilter(filters.ModelMultipleChoiceFilter):
     """Rows by slug; the parameter may be repeated."""
@@ -84,6 +101,7 @@ class AssetFilterSet(filters.FilterSet):
     collection = SlugsFilter(queryset=Collection.objects.all(), method="filter_collection", label=_("Collection"))
     kind = filters.ChoiceFilter(choices=Kind.choices, label=_("Kind"))
     mime_type = filters.CharFilter(label=_("MIME type"), max_length=100)
+    year = YearFilter(label=_("Year"))
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte", label=_("Created from"))
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt", label=_("Created before"))
     taken_after = MomentFilter(field_name="taken_at", lookup_expr="gte", label=_("Taken from"))

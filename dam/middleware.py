@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.cache import patch_cache_control
 
 from assets.api.errors import MEDIA_TYPE, problem_body
+from search.query_pictures import most_bytes
 
 MEGABYTE = 1024 * 1024
 
@@ -37,11 +38,13 @@ def _of_api(request: HttpRequest) -> bool:
 def _too_large(request: HttpRequest) -> HttpResponse | None:
     """Refuse by the declared length. A body without one is bounded by Django as it is read."""
     declared = request.META.get("CONTENT_LENGTH") or "0"
-    takes_files = request.method == "POST" and request.path_info in (
-        reverse("api:asset-list"),
-        reverse("admin:assets_asset_add"),
-    )
-    limit = settings.DAM_MAX_UPLOAD_BYTES if takes_files else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    takes_files = request.method == "POST" and {
+        reverse("api:asset-list"): settings.DAM_MAX_UPLOAD_BYTES,
+        reverse("admin:assets_asset_add"): settings.DAM_MAX_UPLOAD_BYTES,
+        reverse("api:search"): most_bytes(),
+        reverse("search"): most_bytes(),
+    }.get(request.path_info)
+    limit = takes_files or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     envelope = MEGABYTE if takes_files else 0  # the other fields of the form
     if not declared.isdecimal() or int(declared) <= limit + envelope:
         return None

@@ -56,8 +56,10 @@ class Part:
     def __str__(self) -> str:
         sign = "-" if self.weight < 0 else ""
         weight = "" if abs(self.weight) == 1 else f"^{abs(self.weight):g}"
-        value = f"({self.value})" if self.kind is Kind.TEXT else f"{self.kind}:{self.value}"
-        return f"{sign}{value}{weight}"
+        if self.kind is not Kind.TEXT:
+            return f"{sign}{self.kind}:{self.value}{weight}"
+        one_word = " " not in self.value and _is_plain(self.value)
+        return f"{sign}{self.value}{weight}" if one_word and sign + weight else f"{sign}({self.value}){weight}"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def reference_to(kind: Kind, text: str) -> Part:
     value, weight = _split(text.lstrip("+-"))
     if not value:
         raise BadPart(f"{kind}: names nothing.")
-    if kind is Kind.LIKE and not (value.isascii() and value.isdecimal() and int(value[:20]) < 2**63):
+    if kind is Kind.LIKE and not (value.isascii() and value.isdecimal() and len(value) < 20 and int(value) < 2**63):
         raise BadPart(f"like:{value[:40]} is no asset: give its number.")
     return Part(kind, value, sign * weight)
 

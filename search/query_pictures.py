@@ -57,14 +57,14 @@ def keep(content: File) -> str:
 def keep_url(url: str) -> str:
     """Keep the picture behind an http or https URL and return its token; raise UnusablePicture, with nothing stored."""
     try:
-        data = remote.fetch(url, most_bytes=_most_bytes(), seconds=SECONDS_TO_FETCH)
+        data = remote.fetch(url, most_bytes=most_bytes(), seconds=SECONDS_TO_FETCH)
         return _keep(ContentFile(data), url if len(url) <= 100 else f"{url[:99]}…")
     except (remote.Refused, Rejected) as error:
         raise UnusablePicture(str(error)) from error
 
 
 def _keep(content: File, name: str) -> str:
-    sniff(content, name, _most_bytes())
+    sniff(content, name, most_bytes())
     with tempfile.NamedTemporaryFile(prefix="query-picture-") as file:
         content.seek(0)
         for chunk in content.chunks():
@@ -84,7 +84,8 @@ def _keep(content: File, name: str) -> str:
     return _signer.sign(QueryPicture.objects.create(picture=buffer.getvalue()).pk.hex)
 
 
-def _most_bytes() -> int:
+def most_bytes() -> int:
+    """Return how large the file of a picture may be."""
     return min(settings.DAM_MAX_UPLOAD_BYTES, MOST_BYTES)
 
 

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from search import views
+from search.page import views
 
 urlpatterns = [
     path("", views.search, name="search"),
+    path("facets/", views.counts, name="facets"),
     path("assets/<int:pk>/", views.asset, name="asset"),
 ]

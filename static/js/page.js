@@ -1,7 +1,7 @@
 // The page works without this file. Here is only what HTML, CSS and htmx cannot do.
 "use strict";
 
-const box = () => document.getElementById("id_semantic");
+const box = () => document.getElementById("id_q");
 
 // "/" goes to the search box, unless it was switched off in the footer (WCAG 2.1.4) or somebody is typing.
 const OFF = "shortcuts-off";
@@ -37,9 +37,64 @@ function narrowing() {
   }
 }
 
+// The box shows a search as it was understood, unless somebody has typed on meanwhile.
+let sent = null;
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.target.id === "search") sent = box().value;
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id !== "results") return;
+  document.getElementById("status").classList.add("unseen");
+  if (sent !== null && box().value === sent) box().value = document.querySelector("#results h2").dataset.text;
+  sent = null;
+});
+
+// A picture is searched with as soon as it is chosen, dropped or pasted, together with what stands in the box.
+function searchWith(file) {
+  const form = document.getElementById("picture");
+  if (file) {
+    const files = new DataTransfer();
+    files.items.add(file);
+    form.elements.picture.files = files.files;
+  }
+  form.elements.q.value = box().value;
+  form.requestSubmit();
+}
+
+function pictures() {
+  const input = document.getElementById("id_picture");
+  input.value = ""; // a browser that goes back would offer the last one again
+  input.onchange = () => input.files.length && searchWith();
+}
+
+let ours = false; // a picture of this page is dragged, to somewhere else
+const dropping = (event) => !ours && event.dataTransfer?.types.includes("Files");
+const invite = (shown) => (document.getElementById("drop").hidden = !shown);
+document.addEventListener("dragstart", () => (ours = true));
+document.addEventListener("dragend", () => (ours = false));
+document.addEventListener("dragover", (event) => {
+  if (!dropping(event)) return;
+  event.preventDefault();
+  invite(true);
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget || invite(false));
+document.addEventListener("drop", (event) => {
+  if (!dropping(event)) return;
+  event.preventDefault();
+  invite(false);
+  if (event.dataTransfer.files.length) searchWith(event.dataTransfer.files[0]);
+});
+document.addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+  if (!file || event.clipboardData.types.includes("text/plain")) return;
+  event.preventDefault();
+  searchWith(file);
+});
+
 function ready() {
   shortcutsSwitch();
   narrowing();
+  pictures();
 }
 document.addEventListener("DOMContentLoaded", ready);
 document.addEventListener("htmx:historyRestore", ready);
@@ -58,11 +113,10 @@ document.addEventListener("htmx:afterSettle", () => {
 
 // No answer, or none that can be shown: say so where screen readers hear it too.
 for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  document.addEventListener(failure, () => {
-    const results = document.getElementById("results");
+  document.addEventListener(failure, (event) => {
+    if (event.detail.target.id !== "results") return; // counts that do not come are not missed
     const status = document.getElementById("status");
-    status.textContent = results.dataset.silent;
+    status.textContent = event.detail.target.dataset.silent;
     status.classList.remove("unseen");
   });
 }
-document.addEventListener("htmx:afterSwap", () => document.getElementById("status")?.classList.add("unseen"));

@@ -16,8 +16,8 @@ def test_a_typed_description_ranks_the_library_and_keeps_the_focus(page: Page, a
     box.fill(TRUCK)
     box.press("Enter")
     expect(results(page)).to_have_text(["A truck", "Both", "A car"])
-    expect(page.locator(".similarity").first).to_contain_text("1.00")
-    expect(page).to_have_url(at("/?semantic=white+truck+in+a+snow+day"))
+    expect(page.locator(".relevance").first).to_contain_text("1.00")
+    expect(page).to_have_url(at("/?q=white+truck+in+a+snow+day"))
     expect(page).to_have_title(f"{TRUCK} · DAM")
     expect(page.locator("#status")).to_have_text("Results 1–3, closest to the description first")
     expect(box).to_be_focused()
@@ -34,11 +34,11 @@ def test_a_search_does_not_load_the_page_again(page: Page, at, library):
 
 
 def test_a_filter_applies_at_once_and_combines_with_the_words(page: Page, at, library):
-    page.goto(at(f"/?semantic={TRUCK}"))
+    page.goto(at(f"/?q={TRUCK}"))
     tag = page.get_by_role("checkbox", name="snow")
     tag.check()
     expect(results(page)).to_have_text(["A truck", "Both"])
-    expect(page).to_have_url(at("/?semantic=white+truck+in+a+snow+day&tag=snow"))
+    expect(page).to_have_url(at("/?q=white+truck+in+a+snow+day&tag=snow"))
     expect(tag).to_be_focused()
     page.get_by_role("checkbox", name="vehicle").check()
     expect(results(page)).to_have_text(["A truck"])
@@ -47,33 +47,33 @@ def test_a_filter_applies_at_once_and_combines_with_the_words(page: Page, at, li
 def test_more_like_this_ranks_by_the_picture_within_the_filters(page: Page, at, library):
     page.goto(at("/?tag=vehicle"))
     page.get_by_role("link", name="More like this A car").click()
-    expect(page).to_have_url(at(f"/?tag=vehicle&similar_to={library['car'].pk}"))
+    expect(page).to_have_url(at(f"/?tag=vehicle&like={library['car'].pk}"))
     expect(results(page)).to_have_text(["A car", "A truck"])
     chip = page.get_by_role("link", name="Remove Similar to A car")
     expect(chip.locator("img")).to_have_js_property("complete", True)
     page.get_by_role("checkbox", name="vehicle").uncheck()
     expect(results(page)).to_have_text(["A car", "Both", "A truck"])
-    expect(page).to_have_url(at(f"/?similar_to={library['car'].pk}"))
+    expect(page).to_have_url(at(f"/?like={library['car'].pk}"))
 
 
 def test_words_typed_after_more_like_this_replace_it(page: Page, at, library):
-    page.goto(at(f"/?similar_to={library['car'].pk}"))
+    page.goto(at(f"/?like={library['car'].pk}"))
     page.get_by_role("searchbox", name="Describe").fill(TRUCK)
     page.get_by_role("button", name="Search").click()
     expect(results(page)).to_have_text(["A truck", "Both", "A car"])
-    expect(page).to_have_url(at("/?semantic=white+truck+in+a+snow+day"))
-    expect(page.locator("input[name=similar_to]")).to_have_count(0)
+    expect(page).to_have_url(at("/?q=white+truck+in+a+snow+day"))
+    expect(page.locator("input[name=like]")).to_have_count(0)
 
 
 def test_a_chip_takes_its_filter_away_from_results_and_form(page: Page, at, library):
-    page.goto(at(f"/?semantic={TRUCK}&tag=snow&tag=vehicle"))
+    page.goto(at(f"/?q={TRUCK}&tag=snow&tag=vehicle"))
     page.get_by_role("link", name="Remove Tags vehicle").click()
     expect(results(page)).to_have_text(["A truck", "Both"])
     expect(page.get_by_role("checkbox", name="vehicle")).not_to_be_checked()
     expect(page.get_by_role("checkbox", name="snow")).to_be_checked()
     page.get_by_role("link", name="Clear all").click()
     expect(results(page)).to_have_text(["A truck", "Both", "A car"])
-    expect(page).to_have_url(at("/?semantic=white%20truck%20in%20a%20snow%20day"))
+    expect(page).to_have_url(at("/?q=white%20truck%20in%20a%20snow%20day"))
 
 
 def test_back_and_forward_bring_the_search_back_with_its_words_and_filters(page: Page, at, library):
@@ -111,7 +111,7 @@ def test_back_from_an_asset_shows_the_whole_page_again(page: Page, at, library):
 
 
 def test_the_next_page_starts_at_its_top_with_the_focus_on_the_results(page: Page, at, library, monkeypatch):
-    monkeypatch.setattr("search.views.PAGE_SIZE", 2)
+    monkeypatch.setattr("search.page.views.PAGE_SIZE", 2)
     page.goto(at())
     page.get_by_role("link", name="Next").click()
     expect(results(page)).to_have_text(["A truck"])
@@ -140,14 +140,14 @@ def test_a_mistake_is_said_beside_its_field(page: Page, at, library, complaints)
 
 def test_when_the_library_does_not_answer_the_page_says_so_until_it_does(page: Page, at, library, complaints):
     page.goto(at())
-    page.route("**/?semantic=*", lambda route: route.abort())
+    page.route("**/?q=*", lambda route: route.abort())
     box = page.get_by_role("searchbox", name="Describe")
     box.fill(TRUCK)
     box.press("Enter")
     expect(page.get_by_role("status")).to_be_visible()
     expect(page.get_by_role("status")).to_have_text("The library did not answer. Try again in a moment.")
     expect(results(page)).to_have_count(3)
-    page.unroute("**/?semantic=*")
+    page.unroute("**/?q=*")
     box.press("Enter")
     expect(results(page)).to_have_text(["A truck", "Both", "A car"])
     expect(page.get_by_role("status")).to_have_text("Results 1–3, closest to the description first")

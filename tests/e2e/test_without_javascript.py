@@ -17,7 +17,7 @@ def test_search_filter_similar_and_chips_work_without_javascript(page: Page, at,
     page.get_by_role("searchbox", name="Describe").fill(TRUCK)
     page.get_by_role("button", name="Search").click()
     expect(names).to_have_text(["A truck", "Both", "A car"])
-    expect(page).to_have_url(at("/?semantic=white+truck+in+a+snow+day"))
+    expect(page).to_have_url(at("/?q=white+truck+in+a+snow+day"))
     page.get_by_role("checkbox", name="snow").check()
     page.get_by_role("button", name="Apply filters").click()
     expect(names).to_have_text(["A truck", "Both"])
@@ -25,13 +25,13 @@ def test_search_filter_similar_and_chips_work_without_javascript(page: Page, at,
     expect(names).to_have_text(["Both", "A truck"])
     page.get_by_role("link", name="Remove Tags snow").click()
     expect(names).to_have_text(["Both", "A car", "A truck"])
-    expect(page).to_have_url(at(f"/?similar_to={library['both'].pk}"))
+    expect(page).to_have_url(at(f"/?like={library['both'].pk}"))
     page.go_back()
     expect(names).to_have_text(["Both", "A truck"])
 
 
 def test_pages_turn_without_javascript(page: Page, at, library, monkeypatch):
-    monkeypatch.setattr("search.views.PAGE_SIZE", 2)
+    monkeypatch.setattr("search.page.views.PAGE_SIZE", 2)
     page.goto(at())
     page.get_by_role("link", name="Next").click()
     expect(page.locator(".card .name")).to_have_text(["A truck"])

@@ -45,7 +45,7 @@ def test_the_original_can_be_downloaded_and_similar_ones_be_asked_for(see, asset
     prepare_batch()
     seen = see(asset.get_absolute_url())
     assert seen.links("Download original") == [f"/assets/{asset.pk}/original/"]
-    assert seen.links("More like this") == [f"/?similar_to={asset.pk}"]
+    assert seen.links("More like this") == [f"/?like={asset.pk}"]
 
 
 def test_a_thumbnail_has_a_text_that_tells_the_picture(see, asset):

@@ -21,7 +21,7 @@ def test_filters_that_match_nothing_say_so(see, make_asset):
 
 def test_a_ranking_before_anything_is_embedded_says_so(see, make_asset, bundled_model):
     make_asset()
-    seen = see("/?semantic=truck")
+    seen = see("/?q=truck")
     assert seen.status == 200
     assert "None of the assets that match is embedded yet." in seen.html
 
@@ -37,10 +37,10 @@ def test_without_an_embedding_model_filters_work_and_words_are_answered_with_503
     make_asset()
     assert not EmbeddingModel.objects.exists()
     assert see("/").status == 200
-    seen = see("/?semantic=truck")
+    seen = see("/?q=truck")
     assert seen.status == 503
     assert "not available" in seen.html
 
 
 def test_more_like_this_without_an_embedding_model_is_answered_with_503(see, make_asset):
-    assert see(f"/?similar_to={make_asset().pk}").status == 503
+    assert see(f"/?like={make_asset().pk}").status == 503

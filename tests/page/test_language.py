@@ -29,7 +29,7 @@ def test_who_asks_for_chinese_gets_the_page_in_chinese(see, make_asset):
     seen = see("/", headers={"Accept-Language": "zh-Hans"})
     assert seen.one("html").attributes["lang"] == "zh-hans"
     assert seen.one("title").text == "搜索 · DAM"
-    assert seen.one("input", id="id_semantic").attributes["placeholder"] == "描述一张图片"
+    assert seen.one("input", id="id_q").attributes["placeholder"] == "描述一张图片"
     assert "1 个素材" in seen.one("h2").text  # a plural
     assert seen.links("登录")
     assert see("/", headers={"Accept-Language": "en"}).one("title").text == "Search · DAM"

@@ -9,7 +9,7 @@ def test_a_part_is_the_results_with_title_and_status_line(see, make_asset):
     assert seen.names == ["Red square"]
     assert seen.all("html") == seen.all("form") == []
     assert "Search" in seen.one("title").text
-    assert seen.one("p", id="status").text == "1 asset, newest first"
+    assert seen.one("p", id="status").text == "1 asset · Newest first"
 
 
 def test_a_part_tells_how_many_filters_are_in_force(see, make_asset):
@@ -37,4 +37,4 @@ def test_a_wrong_part_loads_the_whole_page_which_says_what_is_wrong(see, db):
 def test_the_title_of_a_part_tells_the_search(see, make_asset, give_vector):
     asset = make_asset(title="Red square")
     give_vector(asset, [1])
-    assert see(f"/?similar_to={asset.pk}", headers=PART).one("title").text == "Like Red square · DAM"
+    assert see(f"/?like={asset.pk}", headers=PART).one("title").text == "Like Red square · DAM"

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 
-@pytest.mark.parametrize("address", ["/", "/?semantic=truck", "/assets/1/"])
+@pytest.mark.parametrize("address", ["/", "/?q=truck", "/assets/1/"])
 def test_anonymous_visitors_are_sent_to_sign_in_and_come_back(client, db, settings, address):
     settings.DAM_PUBLIC_READ = False
     response = client.get(address)

@@ -1,0 +1,54 @@
+"""Results as the page shows them: matches, then weaker matches, each with how near it is and why it is there."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from assets.models import Asset
+from search.results import Hit
+
+FIELDS = {
+    "title": gettext_lazy("title"),
+    "tags": gettext_lazy("tags"),
+    "description": gettext_lazy("description"),
+    "filename": gettext_lazy("file name"),
+}
+
+
+class Card(NamedTuple):
+    """An asset; how relevant it is in percent, where that was measured; why it was found, in a few words each."""
+
+    asset: Asset
+    percent: int | None
+    similarity: float | None
+    reasons: list[str]
+
+
+class Cards(NamedTuple):
+    matches: list[Card]
+    weaker: list[Card]
+
+
+def cards(assets: Iterable[Any]) -> Cards:
+    """Return the results of a page, each of which has its ``hit``."""
+    found = Cards([], [])
+    for asset in assets:
+        hit = asset.hit
+        percent = None if hit.relevance is None else round(100 * hit.relevance)
+        (found.matches if hit.match else found.weaker).append(
+            Card(asset, percent, hit.similarity, list(dict.fromkeys(_reasons(hit))))
+        )
+    return found
+
+
+def _reasons(hit: Hit) -> Iterator[str]:
+    for reason in hit.why:
+        match reason["signal"]:
+            case "name":
+                yield _("exact name")
+            case "text":
+                yield f"{FIELDS[reason['field']]}: {' '.join(reason['words'])}"
+            case "picture" if hit.relevance is not None and hit.relevance >= 0.5:
+                yield _("picture")
