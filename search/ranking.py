@@ -8,11 +8,11 @@ import json
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import orjson
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, transaction
 from django.db.models import F, FilteredRelation, FloatField, Func, Q, QuerySet, Value
-from pgvector import HalfVector
 from pgvector.django import HalfVectorField, L2Distance
 
 from assets.models import Asset
@@ -54,23 +54,28 @@ def neighbours(
     vector: np.ndarray,
     count: int,
     model: EmbeddingModel | None = None,
-    within: float | None = None,
 ) -> Neighbours:
     """Return the ``count`` of ``assets`` nearest to ``vector``; fewer only when fewer match the filters.
 
     Few matching rows: every one is compared. Many: the HNSW index in relaxed iterative scans, more than asked for and
     sorted again here, because relaxed scans answer slightly out of order; and should that come back short, every row
-    after all. With ``within`` those farther away than this distance are left out.
+    after all. The planner is asked with the exact statement itself, so that a query is built and written once.
     """
     model = model or EmbeddingModel.objects.active()
-    ranked = embedded(assets, model)
-    planned = planned_rows(ranked)
-    if planned > exact_rows(model):
-        rows = _by_index(ranked, vector, count, model)
-        if len(rows) >= count:
-            return Neighbours(_near_enough(rows[:count], within), "index", planned)
-    rows = _rows(ranked.annotate(distance=_Unindexable(_distance(vector, model))).order_by("distance", "pk")[:count])
-    return Neighbours(_near_enough(rows, within), "exact", planned)
+    ranked, distance = embedded(assets, model), _distance(vector, model)
+    exact = ranked.annotate(distance=_Unindexable(distance)).order_by("distance", "pk").values_list("pk", "distance")
+    try:
+        sql, params = exact[:count].query.sql_with_params()
+    except EmptyResultSet:
+        return Neighbours([], "exact", 0)
+    with connections[assets.db].cursor() as cursor:
+        planned = _plan(cursor, sql, params)["Plans"][0]["Plan Rows"]  # of what the LIMIT takes its rows from
+        if planned > exact_rows(model):
+            rows = _by_index(ranked, distance, count)
+            if len(rows) >= count:
+                return Neighbours(rows[:count], "index", planned)
+        cursor.execute(sql, params)
+        return Neighbours(cursor.fetchall(), "exact", planned)
 
 
 def nearest_to(assets: Assets, vector: np.ndarray, model: EmbeddingModel | None = None) -> Assets:
@@ -100,9 +105,7 @@ def planned_rows(queryset: QuerySet) -> int:
     except EmptyResultSet:
         return 0
     with connections[queryset.db].cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-        plan = cursor.fetchone()[0]
-    return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
+        return _plan(cursor, sql, params)["Plan Rows"]
 
 
 def similarity(distance: float) -> float:
@@ -121,23 +124,21 @@ def embedded(assets: Assets, model: EmbeddingModel) -> Assets:
 def _distance(vector: np.ndarray, model: EmbeddingModel) -> Func:
     return L2Distance(
         _AsHalfvec(F("_embedding__vector"), dimensions=model.dimensions, output_field=HalfVectorField()),
-        Value(HalfVector(vector).to_text()),
+        Value(orjson.dumps(np.ascontiguousarray(vector, np.float32), option=orjson.OPT_SERIALIZE_NUMPY).decode()),
     )
 
 
-def _by_index(ranked: "QuerySet[Asset]", vector: np.ndarray, count: int, model: EmbeddingModel) -> list:
+def _by_index(ranked: "QuerySet[Asset]", distance: Func, count: int) -> list[tuple[int, float]]:
     ef_search = min(max(EF_SEARCH_LEAST, 2 * count), EF_SEARCH_MOST)
-    nearest = ranked.annotate(distance=_distance(vector, model)).order_by("distance")
+    nearest = ranked.annotate(distance=distance).order_by("distance").values_list("pk", "distance")
     with transaction.atomic(using=ranked.db):
         with connections[ranked.db].cursor() as cursor:
             cursor.execute(f"SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = {ef_search:d}")
-        rows = _rows(nearest[: count + EF_SEARCH_LEAST])
+        rows = list(nearest[: count + EF_SEARCH_LEAST])
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def _rows(queryset: Any) -> list[tuple[int, float]]:
-    return list(queryset.values_list("pk", "distance"))
-
-
-def _near_enough(rows: list[tuple[int, float]], within: float | None) -> list[tuple[int, float]]:
-    return rows if within is None else [row for row in rows if row[1] <= within]
+def _plan(cursor: Any, sql: str, params: Any) -> dict[str, Any]:
+    cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+    plan = cursor.fetchone()[0]
+    return (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]

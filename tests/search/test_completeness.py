@@ -126,7 +126,7 @@ def test_many_matching_rows_are_served_by_the_index_with_room_to_spare(library, 
     assert "hnsw.ef_search = 600" in said
     assert found.mode == "index"
     assert [distance for _pk, distance in found.rows] == sorted(distance for _pk, distance in found.rows)
-    ranked = next(query["sql"] for query in queries if "<->" in query["sql"])
+    ranked = next(query["sql"] for query in reversed(queries) if "<->" in query["sql"])
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN " + ranked)
         assert "embedding_hnsw" in " ".join(row[0] for row in cursor.fetchall())
