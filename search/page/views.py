@@ -20,6 +20,7 @@ from search.page.chips import address, cleared, filter_chips, link, part_chips, 
 from search.page.counts import counted
 from search.page.guard import count_picture, for_readers, wants_part, whole_page
 from search.page.pictures import params_with_picture, typed
+from search.page.saved import can_be_saved, saved_searches
 from search.query import InvalidQuery, Sort
 from search.query_pictures import UnusablePicture
 from search.results import Results
@@ -119,6 +120,7 @@ def _elsewhere(request: HttpRequest, where: str, *, moved: bool) -> HttpResponse
 
 def _page(request: HttpRequest, asked: Asked, context: dict[str, Any], status: int) -> HttpResponse:
     context |= {"asked": asked, "filters": asked.filters, "examples": EXAMPLES}
+    context["saved"] = saved_searches(request.user)
     if not wants_part(request):
         return render(request, "search/page.html", context, status=status)
     if status == 200:
@@ -144,6 +146,7 @@ def _results(request: HttpRequest, asked: Asked, found: Results, page: Page) -> 
         "title": title(query, chips),
         "chips": chips,
         "cleared": cleared(query),
+        "savable": can_be_saved(query, request.user),
         "empty": "" if page else _why_empty(found, visible),
     }
 
