@@ -49,16 +49,17 @@ WHERE asset_id = ANY (%(ids)s)
 """
 
 
-def matching(assets: AssetQuerySet, texts: Sequence[str]) -> AssetQuerySet | None:
+def matching(assets: AssetQuerySet, texts: Sequence[str], avoided: Sequence[str] = ()) -> AssetQuerySet | None:
     """Return the assets that have every word of all ``texts``, each with its ``text_rank``: the higher, the better.
 
-    None when there is no word in them, only what is in every text ("the") or no letter or digit at all. One Chinese,
+    Those that have all words of one of the ``avoided`` texts are left out. None when there is no word in them, only what is in every text ("the") or no letter or digit at all. One Chinese,
     Japanese or Korean character by itself is found wherever it stands.
     """
     texts = [_sendable(text) for text in texts]
     if not _have_words(assets, "dam_all_words", texts):
         return None
-    query = reduce(and_, [_query("dam_all_words", text) for text in texts])
+    without = [~_query("dam_all_words", _sendable(text)) for text in avoided]
+    query = reduce(and_, [*(_query("dam_all_words", text) for text in texts), *without])
     rank = SearchRank(F("text__document"), query, weights=WEIGHTS)
     return assets.filter(text__document=query).annotate(text_rank=rank)
 

@@ -100,7 +100,7 @@ def calibrate(model: EmbeddingModel) -> Calibration | None:
     numbers = measure(texts, pictures)
     calibration, _created = Calibration.objects.update_or_create(
         model=model,
-        defaults={"sample": b"", "pictures": len(pictures), "library": len(ids), "numbers": numbers},
+        defaults={"pictures": len(pictures), "library": len(ids), "numbers": numbers},
     )
     return calibration
 

@@ -91,7 +91,7 @@ class Results:
     ) -> None:
         self._started = time.perf_counter()
         self.query = query
-        self._assets = _worded_as(query.filtered(assets), query)
+        self._assets = _phrased(query.filtered(assets), query)
         self._visible = visible
         self._ordering = ordering or (None if query.sort is Sort.RELEVANCE and query.parts else _order(query.sort))
         self._near: ranking.Neighbours | None = None
@@ -112,7 +112,7 @@ class Results:
 
     def paginator(self, per_page: int, rows: Any = None) -> Paginator:
         """Pages of these results, or of ``rows`` of them (``hits``)."""
-        return (RankingPaginator if self.ranked else Paginator)(self if rows is None else rows, per_page)
+        return (RankingPaginator if self.ranked else Paginator)(self if rows is None else rows, per_page)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._match_distances) if self.query.parts else self._assets.count()
@@ -208,10 +208,10 @@ class Results:
         return self._relevance.farthest if self._relevance else None
 
     def _worded(self, most: int) -> list[int]:
-        """The assets that have the words of the query, best first, at most so many."""
+        """The assets that have the words of the query and none of the avoided ones, best first, at most so many."""
         if most not in self._by_words:
-            words = self.query.words
-            found = fulltext.matching(self._assets, words) if words else None
+            words, avoided = self.query.words, self.query.avoided_words
+            found = fulltext.matching(self._assets, words, avoided) if words else None
             ranked = [] if found is None else found.order_by("-text_rank", "pk").values_list("pk", flat=True)[:most]
             self._by_words[most] = list(ranked)
         return self._by_words[most]
@@ -264,17 +264,12 @@ class Hits:
         return self._results._hits(start, stop)
 
 
-def _worded_as(assets: AssetQuerySet, query: SearchQuery) -> AssetQuerySet:
-    """Keep what has the phrases, and not the excluded ones; by words alone, not the avoided words either."""
-    excluded = [phrase.text for phrase in query.phrases if phrase.excluded]
-    if query.mode is Mode.KEYWORD:
-        excluded += query.avoided_words
+def _phrased(assets: AssetQuerySet, query: SearchQuery) -> AssetQuerySet:
+    """Keep what has the phrases, and not the excluded ones."""
     try:
         for phrase in query.phrases:
-            if not phrase.excluded:
-                assets = fulltext.containing(assets, phrase.text)
-        for text in excluded:
-            assets = fulltext.not_containing(assets, text)
+            keep = fulltext.not_containing if phrase.excluded else fulltext.containing
+            assets = keep(assets, phrase.text)
     except ValueError as error:
         raise InvalidQuery({"q": [str(error)]}) from error
     return assets

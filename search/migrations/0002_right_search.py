@@ -22,7 +22,6 @@ class Migration(migrations.Migration):
             name='Calibration',
             fields=[
                 ('model', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='calibration', serialize=False, to='search.embeddingmodel')),
-                ('sample', models.BinaryField(help_text='vectors of random assets: float16, little-endian, (pictures, dimensions)')),
                 ('pictures', models.PositiveIntegerField()),
                 ('library', models.PositiveIntegerField(help_text='how many vectors the library had')),
                 ('numbers', models.JSONField(default=dict)),

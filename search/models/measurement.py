@@ -12,7 +12,6 @@ class Calibration(models.Model):
     """What chance looks like in one embedding space over this library (see ``search.relevance``)."""
 
     model = models.OneToOneField(EmbeddingModel, models.CASCADE, primary_key=True, related_name="calibration")
-    sample = models.BinaryField(help_text="vectors of random assets: float16, little-endian, (pictures, dimensions)")
     pictures = models.PositiveIntegerField()
     library = models.PositiveIntegerField(help_text="how many vectors the library had")
     numbers = models.JSONField(default=dict)

@@ -10,7 +10,7 @@ def calibrated(small_space):
     """Chance is at right angles to a query; a picture is a match from a cosine of about 0.5."""
     numbers = {"centre": 0.0, "spread": 0.1}
     return Calibration.objects.create(
-        model=small_space, sample=b"", pictures=20, library=20, numbers={"text": numbers, "picture": numbers}
+        model=small_space, pictures=20, library=20, numbers={"text": numbers, "picture": numbers}
     )
 
 

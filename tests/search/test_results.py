@@ -143,9 +143,14 @@ def test_exact_words_must_be_there_and_excluded_ones_must_not(find, spread):
         find('q="..."')
 
 
-def test_avoided_words_leave_out_what_is_worded_so_when_only_words_are_asked(find, make_asset):
+def test_what_is_worded_as_the_avoided_is_no_match_for_its_words(find, make_asset, give_vector, texts_mean):
     day, night = make_asset(title="car by day"), make_asset(title="car by night")
     assert find("q=car+-night&mode=keyword")[0:10] == [day]
+    assert find("q=car+-the+-(night+day)&mode=keyword&sort=created_at")[0:10] == [day, night]
+    texts_mean(car=[1], night=[0, 1])
+    give_vector(day, [-1]), give_vector(night, [1])
+    found = find("q=car+-night")[0:10]
+    assert [[reason["signal"] for reason in asset.hit.why] for asset in found] == [["text", "picture"], ["picture"]]
     assert find("q=car&mode=keyword&sort=created_at")[0:10] == [day, night]
 
 
