@@ -52,8 +52,9 @@ WHERE asset_id = ANY (%(ids)s)
 def matching(assets: AssetQuerySet, texts: Sequence[str], avoided: Sequence[str] = ()) -> AssetQuerySet | None:
     """Return the assets that have every word of all ``texts``, each with its ``text_rank``: the higher, the better.
 
-    Those that have all words of one of the ``avoided`` texts are left out. None when there is no word in them, only what is in every text ("the") or no letter or digit at all. One Chinese,
-    Japanese or Korean character by itself is found wherever it stands.
+    Those that have all words of one of the ``avoided`` texts are left out. None when there is no word in ``texts``,
+    only what is in every text ("the") or no letter or digit at all. One Chinese, Japanese or Korean character by itself
+    is found wherever it stands.
     """
     texts = [_sendable(text) for text in texts]
     if not _have_words(assets, "dam_all_words", texts):
