@@ -39,9 +39,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             (_("Tags"), "sell", "assets_tag_changelist", "assets.view_tag"),
         ],
         _("Search"): [
+            (_("Saved searches"), "saved_search", "search_savedsearch_changelist", "search.view_savedsearch"),
             (_("Embedding status"), "monitoring", "search_status", "search.view_embeddingmodel"),
             (_("Embeddings"), "scatter_plot", "search_embedding_changelist", "search.view_embedding"),
             (_("Embedding models"), "neurology", "search_embeddingmodel_changelist", "search.view_embeddingmodel"),
+            (_("Judgments"), "thumbs_up_down", "search_judgment_changelist", "search.view_judgment"),
         ],
         _("Access"): [
             (_("Users"), "person", "auth_user_changelist", "auth.view_user"),

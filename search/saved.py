@@ -41,7 +41,7 @@ def save(user: Any, name: str, query: SearchQuery, *, shared: bool = False, smar
     """
     saved = SavedSearch(owner=user, shared=shared)
     with only_one("saved searches"):
-        saved.name, saved.query = _checked_name(saved, name), _checked_query(saved, query)
+        saved.name, saved.query = checked_name(saved, name), checked_query(saved, query)
         if smart:
             saved.collection = _new_collection(saved, user)
         saved.save()
@@ -63,10 +63,10 @@ def update(
     with only_one("saved searches"):
         saved.refresh_from_db()
         if name is not None and name != saved.name:
-            saved.name = _checked_name(saved, name)
+            saved.name = checked_name(saved, name)
             Collection.objects.filter(saved_search=saved).update(name=saved.name)
         if query is not None:
-            saved.query, saved.problem = _checked_query(saved, query), ""
+            saved.query, saved.problem = checked_query(saved, query), ""
         if shared is not None:
             saved.shared = shared
         if smart and saved.collection is None:
@@ -175,7 +175,8 @@ def _set_members(collection_id: int, ids: Sequence[int]) -> None:
         links.filter(asset_id__in=gone).delete()
 
 
-def _checked_name(saved: SavedSearch, name: str) -> str:
+def checked_name(saved: SavedSearch, name: str) -> str:
+    """Return the name as this search may have it; raise InvalidQuery."""
     name = name.strip()
     longest = SavedSearch._meta.get_field("name").max_length or 0
     taken = SavedSearch.objects.filter(owner=saved.owner, name=name).exclude(pk=saved.pk)
@@ -192,7 +193,8 @@ def _checked_name(saved: SavedSearch, name: str) -> str:
     raise InvalidQuery({"name": [problem]})
 
 
-def _checked_query(saved: SavedSearch, query: SearchQuery) -> str:
+def checked_query(saved: SavedSearch, query: SearchQuery) -> str:
+    """Return the query's parameters as this search may have them; raise InvalidQuery."""
     if not query:
         raise InvalidQuery({"query": [_("There is nothing to search for in this query.")]})
     for kind in (Kind.PICTURE, Kind.URL):
@@ -209,17 +211,25 @@ def _checked_query(saved: SavedSearch, query: SearchQuery) -> str:
     return text
 
 
-def _new_collection(saved: SavedSearch, user: Any) -> Collection:
+def checked_slug(name: str, user: Any) -> str:
+    """Return the slug of the smart collection of a search of this name; raise InvalidQuery and PermissionDenied."""
     if not user.has_perm("assets.add_collection"):
         raise PermissionDenied(_("A smart collection takes the permission to add collections."))
     try:
-        slug = Collection.slug_of(saved.name)
+        slug = Collection.slug_of(name)
     except ValueError as error:
         raise InvalidQuery({"name": [str(error)]}) from error
+    if Collection.objects.filter(slug=slug).exists():
+        raise InvalidQuery({"name": [_("There is a collection “%s” already.") % slug]})
+    return slug
+
+
+def _new_collection(saved: SavedSearch, user: Any) -> Collection:
     defaults = {"name": saved.name, "smart": True, "created_by": saved.owner}
+    slug = checked_slug(saved.name, user)
     collection, created = Collection.objects.get_or_create(slug=slug, defaults=defaults)
-    if not created:
-        raise InvalidQuery({"name": [_("There is a collection “%s” already.") % collection]})
+    if not created:  # at this very moment
+        raise InvalidQuery({"name": [_("There is a collection “%s” already.") % slug]})
     return collection
 
 

@@ -28,7 +28,7 @@ from assets.querysets import AssetQuerySet
 from search.admin.suggestions import SuggestionsMixin
 from search.encoders import ModelUnavailable
 from search.language import Kind, write
-from search.models import Embedding, EmbeddingModel, NoActiveModel
+from search.models import Embedding, EmbeddingModel, Judgment, NoActiveModel
 from search.query import InvalidQuery, Mode, SearchQuery
 from search.results import Hit, Results, search
 
@@ -163,9 +163,9 @@ class SemanticAssetAdmin(SuggestionsMixin, AssetAdmin):
         return queryset, False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """An asset takes its vectors with it, although nobody may delete those by hand."""
+        """An asset takes along its vectors and what was said of it, although nobody may delete those by hand."""
         to_delete, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
-        return to_delete, counts, perms_needed - {Embedding._meta.verbose_name}, protected
+        return to_delete, counts, perms_needed - {Embedding._meta.verbose_name, Judgment._meta.verbose_name}, protected
 
     def has_embed_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("search.change_embedding")
