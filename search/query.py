@@ -4,6 +4,7 @@ A query is a weighted sum of parts (texts, assets, pictures), phrases that must 
 mode, an order, and the ordinary filters. It is read from parameters, and written as parameters again.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from assets.querysets import AssetQuerySet
 from search.language import BadPart, Kind, Part, Phrase, merged, parse, reference_to, write
 
 MOST_PARTS = 16
+MOST_VALUES = 100
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 REFERENCES = (Kind.LIKE, Kind.PICTURE, Kind.URL)
 
 
@@ -137,8 +140,9 @@ class _Reader:
     """Reads parameters and collects what is wrong with them."""
 
     def __init__(self, params: QueryDict) -> None:
-        self.params = params
         self.errors: dict[str, list[Any]] = {}
+        self.params = self._readable(params)
+        params = self.params
         self.phrases: list[Phrase] = []
         self.settings: dict[str, str] = {}
         parts: list[Part] = []
@@ -149,6 +153,18 @@ class _Reader:
                 with self._mistakes_of(kind):
                     parts.append(reference_to(kind, text))
         self.parts = merged(parts)
+
+    def _readable(self, params: QueryDict) -> QueryDict:
+        """Return the parameters that can be read at all; what a database has no text for is refused here."""
+        kept = QueryDict(mutable=True)
+        for name, values in params.lists():
+            if len(values) > MOST_VALUES:
+                self.errors[name] = [f"At most {MOST_VALUES} values."]
+            elif _UNREADABLE.search("".join([name, *values])):
+                self.errors[name] = ["This has characters that are no text."]
+            else:
+                kept.setlist(name, values)
+        return kept
 
     def _read_box(self, text: str) -> list[Part]:
         with self._mistakes_of("q"):
@@ -181,8 +197,6 @@ class _Reader:
             )
         if query.mode is Mode.KEYWORD and len(query.of_kind(Kind.TEXT)) < len(query.parts):
             self.errors.setdefault("mode", []).append("By words alone no picture can be searched with.")
-        if any("\x00" in value for _name, values in self.params.lists() for value in values):
-            self.errors.setdefault("q", []).append("null characters are not allowed")
         try:
             query.filtered(Asset.objects.none())
         except InvalidQuery as error:

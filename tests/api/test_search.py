@@ -1,6 +1,7 @@
 """GET and POST /api/v1/search/: what is asked, what comes back, what is refused."""
 
 import io
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -200,6 +201,14 @@ def test_a_body_that_makes_no_sense_is_refused(api, small_space, body):
     response = api.post(SEARCH, body, format="json")
     assert response.status_code == 400
     assert "errors" in response.json() or "detail" in response.json()
+
+
+@pytest.mark.parametrize("name", ["q", "like", "tag", "mime_type", "kind", "mode", "sort", "id__in", "picture", "url"])
+def test_what_is_no_text_and_what_has_no_end_is_refused_by_its_name(api, small_space, name):
+    for values in (["\ud800"], ["a\u0000b"], ["a"] * 100_000):
+        response = api.post(SEARCH, json.dumps({name: values}), content_type="application/json")
+        assert response.status_code == 400
+        assert name in [error["field"].split(".")[0] for error in response.json()["errors"]]
 
 
 @pytest.mark.parametrize(
