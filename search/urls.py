@@ -1,6 +1,6 @@
 from django.urls import path
 
-from search.page import saved, views
+from search.page import judging, saved, views
 
 urlpatterns = [
     path("", views.search, name="search"),
@@ -8,4 +8,5 @@ urlpatterns = [
     path("saved/", saved.save, name="save-search"),
     path("saved/<int:pk>/delete/", saved.forget, name="forget-search"),
     path("assets/<int:pk>/", views.asset, name="asset"),
+    path("assets/<int:pk>/judgment/", judging.judgment, name="judge"),
 ]

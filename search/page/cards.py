@@ -1,6 +1,6 @@
 """Results as the page shows them: matches, then weaker matches, each with how near it is and why it is there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -24,6 +24,7 @@ class Card(NamedTuple):
     percent: int | None
     similarity: float | None
     reasons: list[str]
+    said: bool | None  # whether the user called it relevant
 
 
 class Cards(NamedTuple):
@@ -31,14 +32,14 @@ class Cards(NamedTuple):
     weaker: list[Card]
 
 
-def cards(assets: Iterable[Any]) -> Cards:
-    """Return the results of a page, each of which has its ``hit``."""
+def cards(assets: Iterable[Any], said: Mapping[int, bool]) -> Cards:
+    """Return the results of a page, each of which has its ``hit``; ``said`` is what the user said of them."""
     found = Cards([], [])
     for asset in assets:
         hit = asset.hit
         percent = None if hit.relevance is None else round(100 * hit.relevance)
         (found.matches if hit.match else found.weaker).append(
-            Card(asset, percent, hit.similarity, list(dict.fromkeys(_reasons(hit))))
+            Card(asset, percent, hit.similarity, list(dict.fromkeys(_reasons(hit))), said.get(asset.pk))
         )
     return found
 

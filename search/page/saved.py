@@ -47,9 +47,14 @@ def forget(request: HttpRequest, pk: int) -> HttpResponse:
     search = get_object_or_404(SavedSearch.objects.visible_to(request.user), pk=pk)
     saved.delete(search, request.user)
     messages.success(request, _("The saved search “%s” is deleted.") % search)
+    return redirect(way_back(request))
+
+
+def way_back(request: HttpRequest) -> str:
+    """Return the address that a form was sent from, if it says so and it is one of ours."""
     back = request.POST.get("next", "")
-    allowed = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    return redirect(back if allowed else "search")
+    ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return back if ours else reverse("search")
 
 
 def saved_searches(user: Any) -> "QuerySet[SavedSearch]":

@@ -19,6 +19,7 @@ from search.page.cards import cards
 from search.page.chips import address, cleared, filter_chips, link, part_chips, title
 from search.page.counts import counted
 from search.page.guard import count_picture, for_readers, wants_part, whole_page
+from search.page.judging import said_of
 from search.page.pictures import params_with_picture, typed
 from search.page.saved import can_be_saved, saved_searches
 from search.query import InvalidQuery, Sort
@@ -133,9 +134,11 @@ def _results(request: HttpRequest, asked: Asked, found: Results, page: Page) -> 
     before = (page.number - 1) * PAGE_SIZE
     visible = Asset.objects.visible_to(request.user)
     chips = [*part_chips(query, visible), *filter_chips(query, asked.filters)]
+    said = said_of(query, request.user)
     return {
         "page": page,
-        "cards": cards(page),
+        "cards": cards(page, said or {}),
+        "judging": said is not None,
         "more": page.has_next() and page.number < LAST_PAGE,
         "first": before + 1,
         "last": before + len(page),
