@@ -88,6 +88,7 @@ class Results:
         *,
         visible: AssetQuerySet,
         ordering: Sequence[Any] | None = None,
+        model: EmbeddingModel | None = None,
     ) -> None:
         self._started = time.perf_counter()
         self.query = query
@@ -100,7 +101,7 @@ class Results:
         self.model: EmbeddingModel | None = None
         self._relevance: Relevance | None = None
         if query.parts and query.mode is not Mode.KEYWORD:
-            self.model = EmbeddingModel.objects.active()
+            self.model = model or EmbeddingModel.objects.active()
             parts = [(part.weight, *vectors.of_part(part, visible, self.model)) for part in query.parts]
             self._vector = vectors.composed(parts)
             self._relevance = relevance(parts, self.model)
