@@ -155,8 +155,9 @@ class SemanticAssetAdmin(SuggestionsMixin, AssetAdmin):
         return SearchedChangeList
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        ranked = request.GET.get(SEARCH_VAR)
-        return [*super().get_list_display(request), *(["relevance"] if ranked else []), "more_like_this"]
+        picture, name, *others = super().get_list_display(request)
+        searched = ["relevance"] if request.GET.get(SEARCH_VAR) else []
+        return [picture, name, *searched, *others, "more_like_this"]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Leave the searching to the change list, which has more to show of it than a queryset can say."""

@@ -5,7 +5,18 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
+from search.models import Calibration, SavedSearch
+
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture
+def weak(library, bundled_model):
+    """A calibration by which only words make a match."""
+    numbers = {"centre": 0.0, "spread": 0.4}
+    Calibration.objects.create(
+        model=bundled_model, pictures=20, library=20, numbers={"text": numbers, "picture": numbers}
+    )
 
 
 def violations(page: Page, axe: str) -> list[str]:
@@ -16,12 +27,30 @@ def violations(page: Page, axe: str) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", ["/", "/?tag=vehicle&like={car}", "/assets/{car}/", "/login/", "/none/"])
+@pytest.mark.parametrize(
+    "address", ["/", "/?tag=vehicle&like={car}", "/assets/{car}/", "/facets/?kind=image", "/login/", "/none/"]
+)
 def test_no_rule_is_broken(page: Page, at, library, axe, scheme, address, complaints):
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(at(address.format(car=library["car"].pk)))
     assert violations(page, axe) == []
     complaints[:] = [complaint for complaint in complaints if "404" not in complaint]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_rule_is_broken_where_everything_is_unfolded(
+    page: Page, at, library, signed_in, weak, axe, settings, scheme
+):
+    settings.DAM_JUDGMENTS = True
+    SavedSearch.objects.create(name="Trucks", query="q=truck", owner=signed_in, shared=True)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(at(f"/?q=truck&like=-{library['car'].pk}"))
+    expect(page.locator(".facet").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Weaker matches")).to_be_visible()
+    page.locator(".judge button").first.click()
+    for summary in page.locator("summary:visible").all():
+        summary.click()
+    assert violations(page, axe) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

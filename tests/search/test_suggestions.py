@@ -45,7 +45,7 @@ def truck(
 ) -> Asset:
     """A picture of a truck, in a calibrated library whose vocabulary has a truck, vehicles, snow and fish."""
     Calibration.objects.create(
-        model=small_space, sample=b"", pictures=20, library=20, numbers={"text": {"centre": 0.1, "spread": 0.1}}
+        model=small_space, pictures=20, library=20, numbers={"text": {"centre": 0.1, "spread": 0.1}}
     )
     for name in ["snow", "fish", "vehicle", "truck"]:
         Tag.named(name)
