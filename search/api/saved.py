@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
@@ -81,12 +81,6 @@ class SavedSearchViewSet(viewsets.ModelViewSet):
 
     def get_queryset(self) -> Any:
         return SavedSearch.objects.visible_to(self.request.user).select_related("owner", "collection")
-
-    def get_object(self) -> Any:
-        row = super().get_object()
-        if self.request.method not in SAFE_METHODS:
-            saved.refuse_others(row, self.request.user)
-        return row
 
     def perform_destroy(self, row: SavedSearch) -> None:
         with refusals():

@@ -96,8 +96,9 @@ def test_every_line_that_cannot_be_asked_is_named_and_nothing_is_asked(write, ma
     expected = [
         (2, "is no JSON"), (4, "no asset 999"), (5, "list of ids"), (6, "nothing"), (7, "filters only"),
         (8, "either relevant"), (9, "unknown: langage"), (10, "nothing in it to rank by"),
-        (11, "only texts and assets"), (12, "something to avoid"), (13, "colour: unknown parameter"), (14, "must be a text"),
-        (15, "no asset of the library is relevant"), (16, "must be an object"), (17, "nested too deeply"),
+        (11, "only texts and assets"), (12, "something to avoid"), (13, "colour: unknown parameter"),
+        (14, "must be a text"), (15, "no asset of the library is relevant"), (16, "must be an object"),
+        (17, "nested too deeply"),
     ]  # fmt: skip
     assert len(told) == len(expected)
     for line, (number, problem) in zip(told, expected, strict=True):

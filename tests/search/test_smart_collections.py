@@ -161,6 +161,14 @@ def test_deleting_the_collection_leaves_the_search(trucks):
     saved.refresh(trucks)
 
 
+@pytest.mark.parametrize("many", [True, False])
+def test_deleting_a_collection_takes_its_row_before_its_members(trucks, django_assert_max_num_queries, many):
+    with django_assert_max_num_queries(20) as ran:
+        Collection.objects.all().delete() if many else trucks.collection.delete()
+    changes = [one["sql"] for one in ran.captured_queries if "FOR UPDATE" in one["sql"] or "DELETE" in one["sql"]]
+    assert changes[0].startswith('SELECT "assets_collection"')
+
+
 def test_a_search_becomes_smart_and_ordinary_again(make_asset, editor, truck):
     asset = make_asset(tags=[truck])
     kept = saved.save(editor, "Trucks", query("tag=truck"))
