@@ -6,8 +6,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 
-# Parameters of the answer rather than of the query.
-OF_THE_ANSWER = ("page", "page_size", "facets", "format")
+from search.saved import OF_THE_ANSWER
 
 
 def query_params(request: Any) -> QueryDict:

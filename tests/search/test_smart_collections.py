@@ -55,6 +55,12 @@ def test_the_sweep_follows_what_changes(make_asset, trucks, truck):
     assert members(trucks) == {third.pk}
 
 
+def test_the_sweep_is_scheduled(settings):
+    entry = settings.CELERY_BEAT_SCHEDULE["smart collections"]
+    assert entry["task"] == refresh_smart_collections.name
+    assert entry["schedule"] == settings.DAM_SMART_COLLECTION_SECONDS == 60
+
+
 def test_a_refresh_writes_no_more_than_the_difference(make_asset, trucks, truck, django_assert_max_num_queries):
     make_asset(tags=[truck])
     saved.refresh(trucks)
