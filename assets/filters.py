@@ -64,6 +64,7 @@ class MomentFilter(filters.Filter):
         super().__init__(*args, **kwargs)
 
 
+@extend_schema_field({"type": "integer"})
 class YearFilter(filters.Filter):
     """The year, in UTC, in which a picture was taken; where that is not known, in which its asset was created."""
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.core.paginator import EmptyPage, Page, PageNotAnInteger, Paginator
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 # OFFSET reads and throws away what comes before a page: how far it may reach, in rows.
@@ -50,7 +49,6 @@ class RankingPaginator(Paginator):
         return page
 
 
-def paginator_for(queryset: QuerySet, per_page: int) -> Paginator:
-    """Return the paginator for this queryset: a ranking (it has a ``distance``) is not counted."""
-    ranked = "distance" in queryset.query.annotations
-    return (RankingPaginator if ranked else Paginator)(queryset, per_page)
+def paginator_for(rows: Any, per_page: int) -> Paginator:
+    """Return the paginator of these rows: their own, where they bring one, because they cannot be counted."""
+    return rows.paginator(per_page) if hasattr(rows, "paginator") else Paginator(rows, per_page)

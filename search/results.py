@@ -124,7 +124,7 @@ class Results:
         assets: list[Any] = []
         for pk, hit in hits:
             if asset := found.get(pk):  # it may have been deleted since
-                asset.hit = hit
+                asset.hit, asset.distance = hit, hit.distance
                 assets.append(asset)
         return assets
 

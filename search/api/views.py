@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.paginator import Paginator
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import BasePermission
@@ -17,19 +17,13 @@ from assets.api.parsers import JSONParser
 from assets.api.representation import Representation, rows
 from assets.models import Asset
 from search import query_pictures
+from search.api.errors import answered
 from search.api.parameters import pictures, query_params
 from search.api.serializers import ResultSerializer, answer_serializer
-from search.encoders import ModelUnavailable
 from search.facets import facets
-from search.models import NoActiveModel
-from search.query import InvalidQuery, SearchQuery
+from search.query import SearchQuery
 from search.results import Hit, Results, search
 from search.throttles import QueryPictureThrottle
-
-
-class SearchUnavailable(APIException):
-    status_code = 503
-    default_code = "search_unavailable"
 
 
 class SearchPagination(Pagination):
@@ -111,13 +105,9 @@ class SearchView(GenericAPIView):
             raise ValidationError({"q": "Say what to look for."})
         if "url" in params:
             self._count_picture()
-        try:
+        with answered():
             results = search(SearchQuery.parse(params), self.request.user)
             page: Any = self.paginate_queryset(results)  # type: ignore[arg-type]
-        except InvalidQuery as error:
-            raise ValidationError(error.errors) from error
-        except (NoActiveModel, ModelUnavailable) as error:
-            raise SearchUnavailable(str(error)) from error
         response = self.get_paginated_response(self._shown(page))
         answer = {"search": {"query": results.query.params().urlencode(), **results.info()}, **response.data}
         if self.request.query_params.get("facets") in {"1", "true"}:
