@@ -106,8 +106,9 @@ document.addEventListener("submit", (event) => {
   document.getElementById("main").scrollIntoView();
 });
 
-// A control that was used and is gone after a swap (the pager's link) hands the focus to the results.
-document.addEventListener("htmx:afterSettle", () => {
+// New results are counted anew. A control that was used and is gone (the pager's link) hands the focus to them.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "results") document.getElementById("facets").dispatchEvent(new Event("recount"));
   if (document.activeElement === document.body) document.querySelector("#results h2")?.focus({ preventScroll: true });
 });
 

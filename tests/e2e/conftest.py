@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
 from playwright.sync_api import Page
 
 from assets.models import Asset, Tag
@@ -59,6 +62,15 @@ def library(
 def at(live_server: Any, public: None) -> Callable[[str], str]:
     """The whole address of a path on the public live server."""
     return lambda path="/": f"{live_server.url}{path}"
+
+
+@pytest.fixture
+def signed_in(page: Page, live_server: Any, client: Client, user: User) -> User:
+    """Somebody who has signed in, in the browser."""
+    client.force_login(user)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    return user
 
 
 @pytest.fixture(autouse=True)
