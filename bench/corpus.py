@@ -5,6 +5,7 @@ of the queries, the rows farthest from each of them.
 """
 
 import argparse
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +23,10 @@ CACHE = Path(".cache/bench")
 SHARES = (50, 20, 10, 5, 1, 0.1)
 FAR_SHARES = (10, 1)
 QUERIES, FAR_QUERIES = 60, 20
-WORDS = "river stone market garden evening winter bridge forest harbour kitchen window mountain paper street".split()
+WORDS = (
+    *("river", "stone", "market", "garden", "evening", "winter", "bridge"),
+    *("forest", "harbour", "kitchen", "window", "mountain", "paper", "street"),
+)
 
 
 @dataclass
@@ -89,10 +93,10 @@ def slug_of(share: float) -> str:
     return f"keeps-{share}".replace(".", "-")
 
 
-ASSET_COLUMNS = (
-    "state attempts problem original filename title description sha256 size mime_type kind width height metadata"
-    " created_at updated_at"
-).split()
+ASSET_COLUMNS = [
+    *("state", "attempts", "problem", "original", "filename", "title", "description", "sha256", "size", "mime_type"),
+    *("kind", "width", "height", "metadata", "created_at", "updated_at"),
+]
 VECTOR_TYPES = ["int8", "int8", "int4", "varchar", "int2", "text", "halfvec"]
 RENDITIONS = """
 INSERT INTO {table} (asset_id, preset, file, mime_type, width, height, size)
@@ -104,7 +108,7 @@ FROM assets_asset, (VALUES ('preview', 1024), ('thumbnail', 320)) AS presets (pr
 def _assets(n: int, rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:
     start, picked = datetime(2020, 1, 1, tzinfo=UTC), rng.integers(len(WORDS), size=(n, 3))
     for i in range(n):
-        digest, (a, b, c) = f"{i:064x}", picked[i]
+        digest, (a, b, c) = hashlib.sha256(str(i).encode()).hexdigest(), picked[i]
         title, filename = f"{WORDS[a]} {WORDS[b]} {i}", f"IMG_{i:06}.jpg"
         moment = start + timedelta(minutes=20 * i)
         yield (

@@ -11,6 +11,7 @@ import numpy as np
 from bench.corpus import FAR_QUERIES, FAR_SHARES, SHARES, Corpus, slug_of
 
 Rows = list[tuple[int, float]]
+Strategy = Callable[[Any, np.ndarray, int], Rows]
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class Outcome:
     times: list[float]
 
 
-def compare(case: Case, strategies: dict[str, Callable[[Any, np.ndarray, int], Rows]], rounds: int = 1) -> dict[str, Any]:
-    """Run every strategy on every query of the case, interleaved; return an ``Outcome`` of each."""
+def compare(case: Case, strategies: dict[str, Strategy], rounds: int = 1) -> dict[str, Outcome]:
+    """Run every strategy on every query of the case, interleaved."""
     recalls: dict[str, list[float]] = {name: [] for name in strategies}
     shares: dict[str, list[float]] = {name: [] for name in strategies}
     times: dict[str, list[float]] = {name: [] for name in strategies}
@@ -83,9 +84,7 @@ def compare(case: Case, strategies: dict[str, Callable[[Any, np.ndarray, int], R
                     recalls[name].append(sum(d <= truth[-1] + 1e-4 for _pk, d in rows[: case.k]) / max(len(truth), 1))
                     shares[name].append(len(rows[: case.k]) / max(len(truth), 1))
     return {
-        name: Outcome(
-            statistics.mean(recalls[name]), min(shares[name]), statistics.median(times[name]), times[name]
-        )
+        name: Outcome(statistics.mean(recalls[name]), min(shares[name]), statistics.median(times[name]), times[name])
         for name in strategies
     }
 
@@ -101,8 +100,8 @@ def exact(assets: Any, vector: np.ndarray, k: int) -> Rows:
     return list(ranked.annotate(distance=distance).order_by("distance", "pk").values_list("pk", "distance")[:k])
 
 
-def index(settings: str, extra: int = 0) -> Callable[[Any, np.ndarray, int], Rows]:
-    """The HNSW index if the planner takes it, under these settings, ``extra`` rows more than asked for, sorted again."""
+def index(settings: str, extra: int = 0) -> Strategy:
+    """The HNSW index if the planner takes it, with these settings; ``extra`` rows more than asked for, sorted again."""
 
     def run(assets: Any, vector: np.ndarray, k: int) -> Rows:
         from django.db import connection, transaction
@@ -121,17 +120,15 @@ def index(settings: str, extra: int = 0) -> Callable[[Any, np.ndarray, int], Row
     return run
 
 
-STOCK = (
-    "hnsw.iterative_scan = off; hnsw.ef_search = 40; hnsw.max_scan_tuples = 20000; hnsw.scan_mem_multiplier = 1"
-)
+STOCK = "hnsw.iterative_scan = off; hnsw.ef_search = 40; hnsw.max_scan_tuples = 20000; hnsw.scan_mem_multiplier = 1"
 naive = index(STOCK)
 
 
-def relaxed(ef_search: int, extra: int, more: str = "") -> Callable[[Any, np.ndarray, int], Rows]:
+def relaxed(ef_search: int, extra: int, more: str = "") -> Strategy:
     return index(f"hnsw.iterative_scan = relaxed_order; hnsw.ef_search = {ef_search}{more}", extra)
 
 
-def strict(ef_search: int, more: str = "") -> Callable[[Any, np.ndarray, int], Rows]:
+def strict(ef_search: int, more: str = "") -> Strategy:
     return index(f"hnsw.iterative_scan = strict_order; hnsw.ef_search = {ef_search}{more}")
 
 

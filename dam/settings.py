@@ -216,6 +216,11 @@ CELERY_BEAT_SCHEDULE["smart collections"] = {
     "schedule": DAM_SMART_COLLECTION_SECONDS,
     "options": {"expires": DAM_SMART_COLLECTION_SECONDS},
 }
+CELERY_BEAT_SCHEDULE["recall"] = {
+    "task": "search.tasks.probe_recall",
+    "schedule": 3600,
+    "options": {"expires": 3600},
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
 # --- API ------------------------------------------------------------------------------------------------------------

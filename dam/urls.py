@@ -5,7 +5,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from assets.api.urls import urlpatterns as assets_api
-from dam.views import RevokeTokenView, SignInView, limited, livez
+from dam.views import RevokeTokenView, SignInView, healthz, limited, livez
 from search.api.urls import urlpatterns as search_api
 
 handler404 = "dam.views.not_found"
@@ -25,6 +25,7 @@ urlpatterns = [
     path("login/", limited(sign_in), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("livez", livez, name="livez"),
+    path("healthz", healthz, name="healthz"),
     path("admin/login/", limited(admin.site.login)),
     path("admin/", admin.site.urls),
 ]

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.db import DataError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.defaults import page_not_found, server_error
 from drf_spectacular.utils import extend_schema
@@ -18,6 +18,8 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.throttling import SimpleRateThrottle
 
 from dam.middleware import refusal
+from search import recall
+from search.models import EmbeddingModel
 
 View = Callable[..., HttpResponseBase]
 
@@ -96,3 +98,17 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def livez(request: HttpRequest) -> HttpResponse:
     """The web process answers; it asks nothing of the database."""
     return HttpResponse("ok", content_type="text/plain")
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """What a monitor asks: does the database answer, and does the index find what it should (as last measured).
+
+    ``status`` is ok, warn (something wants attention, everything works) or down (503).
+    """
+    try:
+        active = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
+        found = recall.report(active)
+    except OperationalError:
+        return JsonResponse({"status": "down", "database": "does not answer", "recall": None}, status=503)
+    status = "warn" if found and found["warning"] else "ok"
+    return JsonResponse({"status": status, "database": "answers", "recall": found})

@@ -6,16 +6,21 @@ from django.db.models import Q
 
 from assets.ledger import State
 from assets.models import Asset
+from search import recall
 from search.models import Embedding, EmbeddingModel
 
 
 def library_status() -> dict[str, Any]:
-    """Return how far the active model is, and which models are on their way."""
+    """Return how far the active model is, which models are on their way, and what its index finds.
+
+    ``recall`` is the last probe (see ``recall.report``), or None: rankings are exact, or were not measured yet.
+    """
     model = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
     return {
         **progress(model),
         "model": str(model) if model else "none",
         "building": [str(other) for other in EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING)],
+        "recall": recall.report(model),
     }
 
 

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from assets import doorbell
 from assets.ledger import State
-from search import query_pictures, saved
+from search import query_pictures, recall, saved
 from search.embedding import embed_batch
 from search.models import Embedding, EmbeddingModel
 from search.relevance import calibrate_when_due
@@ -35,3 +35,11 @@ def sweep() -> None:
 @shared_task
 def refresh_smart_collections() -> None:
     saved.refresh_due()
+
+
+@shared_task
+def probe_recall() -> None:
+    """Measure how much the active model's index finds."""
+    model = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
+    if model is not None:
+        recall.probe(model)
