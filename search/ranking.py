@@ -20,8 +20,10 @@ from search.models import EmbeddingModel
 
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
-# pgvector's own limits of hnsw.ef_search, and what text queries need: they lie outside the pictures' distribution.
-EF_SEARCH_LEAST, EF_SEARCH_MOST = 200, 1000
+# Text queries lie outside the pictures' distribution: with fewer candidates the index loses some (docs/search-speed.md).
+EF_SEARCH_LEAST, EF_SEARCH_MOST = 400, 1000
+# Relaxed scans answer slightly out of order: so many rows more than asked for make up for it.
+EXTRA = 20
 
 
 class Neighbours(NamedTuple):
@@ -134,7 +136,7 @@ def _by_index(ranked: "QuerySet[Asset]", distance: Func, count: int) -> list[tup
     with transaction.atomic(using=ranked.db):
         with connections[ranked.db].cursor() as cursor:
             cursor.execute(f"SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = {ef_search:d}")
-        rows = list(nearest[: count + EF_SEARCH_LEAST])
+        rows = list(nearest[: count + EXTRA])
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
 

@@ -22,6 +22,8 @@ from search.relevance import Relevance, relevance
 
 # How many of the best worded assets are fused with the nearest; the others stand where their pictures put them.
 WORDED = 1000
+# How many of the nearest are asked for at once where no words take part: two pages.
+FIRST = 100
 
 
 @dataclass(frozen=True)
@@ -171,14 +173,15 @@ class Results:
     def _ranking(self, depth: int) -> list[Ranked]:
         if self.model is None:
             return fuse([], self._worded(DEEPEST), self._named, None)
-        near = self._nearest(depth)
         if self.query.mode is Mode.SEMANTIC:
-            return fuse(near, [], [], self._farthest)
-        return fuse(near, self._worded(WORDED), self._named, self._farthest)
+            return fuse(self._nearest(depth, FIRST), [], [], self._farthest)
+        worded, named = self._worded(WORDED), self._named
+        near = self._nearest(depth, WINDOW if worded or named else FIRST)
+        return fuse(near, worded, named, self._farthest)
 
-    def _nearest(self, depth: int) -> list[tuple[int, float]]:
+    def _nearest(self, depth: int, first: int = WINDOW) -> list[tuple[int, float]]:
         """The nearest, as many as ``depth`` or more: in steps, so that neighbouring pages see the same ones."""
-        count = WINDOW
+        count = first
         while count < depth:
             count *= 2
         if self._near is None or len(self._near.rows) >= self._asked_for < count:
