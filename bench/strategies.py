@@ -36,7 +36,7 @@ def cases(corpus: Corpus, kinds: Sequence[str] = ("text", "image"), ks: Sequence
     library = corpus.vectors.astype(np.float32)
     found = []
     for kind in kinds:
-        asked = corpus.queries[kind]
+        asked = corpus.queries[kind].astype(np.float16).astype(np.float32)  # as the database compares them
         similar = asked @ library.T
         filters: list[tuple[str, list[Any], list[np.ndarray]]] = [
             ("100 %", [everything] * len(asked), [np.arange(len(library))] * len(asked))
