@@ -180,14 +180,23 @@ class Results:
         return fuse(near, worded, named, self._farthest)
 
     def _nearest(self, depth: int, first: int = WINDOW) -> list[tuple[int, float]]:
-        """The nearest, as many as ``depth`` or more: in steps, so that neighbouring pages see the same ones."""
-        count = first
-        while count < depth:
-            count *= 2
-        if self._near is None or len(self._near.rows) >= self._asked_for < count:
-            self._near = ranking.neighbours(self._assets, self._vector, count, self.model)
-            self._asked_for = count
+        """The nearest, as many as ``depth`` or more.
+
+        An index finds others when it is asked for more. So it is asked in fixed steps, and each step only adds to the
+        one before: what stood on a page comes on no later page again.
+        """
+        if self._near is None:
+            self._near, self._asked_for = self._neighbours(first), first
+        while self._asked_for < depth and len(self._near.rows) >= self._asked_for:
+            self._asked_for *= 2
+            more = self._neighbours(self._asked_for)
+            known = {pk for pk, _distance in self._near.rows}
+            rows = [*self._near.rows, *(row for row in more.rows if row[0] not in known)]
+            self._near = more._replace(rows=rows[: self._asked_for])
         return self._near.rows
+
+    def _neighbours(self, count: int) -> ranking.Neighbours:
+        return ranking.neighbours(self._assets, self._vector, count, self.model)
 
     @cached_property
     def _match_distances(self) -> dict[int, float | None]:
