@@ -14,7 +14,7 @@ Rows = list[tuple[int, float]]
 Strategy = Callable[[Any, np.ndarray, int], Rows]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Case:
     """One cell of the table: a kind of query under a filter, with its queries and their true answers."""
 
@@ -28,24 +28,24 @@ class Case:
     matches: int
 
 
-def cases(corpus: Corpus, kinds: Sequence[str] = ("text", "image"), ks: Sequence[int] = (10, 50)) -> list[Case]:
+def cases(corpus: Corpus, ks: Sequence[int] = (10, 50), filtered: bool = True) -> list[Case]:
     """Return every cell: both kinds, filters that keep shares at random and shares far from the query."""
     from assets.models import Asset, Collection, Tag
 
     everything = Asset.objects.all()
     library = corpus.vectors.astype(np.float32)
     found = []
-    for kind in kinds:
+    for kind in corpus.queries:
         asked = corpus.queries[kind].astype(np.float16).astype(np.float32)  # as the database compares them
         similar = asked @ library.T
         filters: list[tuple[str, list[Any], list[np.ndarray]]] = [
             ("100 %", [everything] * len(asked), [np.arange(len(library))] * len(asked))
         ]
-        for share in SHARES:
+        for share in SHARES if filtered else ():
             tag = Tag.objects.get(slug=slug_of(share))
             rows = np.array(tag.assets.order_by("pk").values_list("pk", flat=True)) - 1
             filters.append((f"{share} %", [everything.tagged(tag)] * len(asked), [rows] * len(asked)))
-        for share in FAR_SHARES:
+        for share in FAR_SHARES if filtered else ():
             far = [Collection.objects.get(slug=f"far-{kind}-{i}-{share}") for i in range(min(FAR_QUERIES, len(asked)))]
             ids = [np.array(c.assets.order_by("pk").values_list("pk", flat=True)) - 1 for c in far]
             filters.append((f"{share} % against", [everything.in_collection(c) for c in far], ids))
