@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
 from django.test import Client
 from playwright.sync_api import Page
 
@@ -37,9 +39,32 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def library(
-    transactional_db: None, bundled_model: EmbeddingModel, make_asset: Callable[..., Asset]
-) -> dict[str, Asset]:
+def left_alone(transactional_db: None, page: Page) -> Iterator[None]:
+    """Before the database is emptied the server is done: counts of results may still be on their way."""
+    under_way: set[int] = set()
+    changed = threading.Condition()
+
+    def begun(**_: Any) -> None:
+        with changed:
+            under_way.add(threading.get_ident())
+
+    def done(**_: Any) -> None:
+        with changed:
+            under_way.discard(threading.get_ident())
+            changed.notify_all()
+
+    request_started.connect(begun)
+    request_finished.connect(done)
+    yield
+    page.goto("about:blank")
+    with changed:
+        assert changed.wait_for(lambda: not under_way, timeout=20)
+    request_started.disconnect(begun)
+    request_finished.disconnect(done)
+
+
+@pytest.fixture
+def library(left_alone: None, bundled_model: EmbeddingModel, make_asset: Callable[..., Asset]) -> dict[str, Asset]:
     """Two prepared assets whose vectors are those of two sentences, and one between them; the truck and the car."""
     assets = {
         "truck": make_asset(
