@@ -189,6 +189,8 @@ DAM_MODEL_CACHE = env.str("DAM_MODEL_CACHE", default=None)
 DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)
 # How old the members of a smart collection may be.
 DAM_SMART_COLLECTION_SECONDS = env.int("DAM_SMART_COLLECTION_SECONDS", default=60)
+# How often the index is compared with an exact search.
+DAM_RECALL_PROBE_SECONDS = env.int("DAM_RECALL_PROBE_SECONDS", default=3600)
 # Keep what people say of results ("relevant", "not relevant"), for `manage.py evaluate --judgments`.
 DAM_JUDGMENTS = env.bool("DAM_JUDGMENTS", default=False)
 
@@ -218,8 +220,8 @@ CELERY_BEAT_SCHEDULE["smart collections"] = {
 }
 CELERY_BEAT_SCHEDULE["recall"] = {
     "task": "search.tasks.probe_recall",
-    "schedule": 3600,
-    "options": {"expires": 3600},
+    "schedule": DAM_RECALL_PROBE_SECONDS,
+    "options": {"expires": DAM_RECALL_PROBE_SECONDS},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 

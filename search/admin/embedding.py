@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -17,6 +17,7 @@ from assets.admin.base import ModelAdmin
 from assets.admin.display import STATE_LABELS, thumbnail
 from assets.ledger import State
 from assets.models import Asset
+from search import ranking
 from search.admin.status import status
 from search.models import Embedding, EmbeddingModel
 
@@ -36,8 +37,8 @@ class ReadOnlyAdmin(ModelAdmin):
 class EmbeddingModelAdmin(ReadOnlyAdmin):
     """Models come and go by ``manage.py register_model``, which loads their weights."""
 
-    list_display = ("name", "phase", "dimensions", "created_at")
-    fields = ("name", "state", "dimensions", "created_at")
+    list_display = ("name", "phase", "dimensions", "exact_up_to", "created_at")
+    fields = ("name", "state", "dimensions", "exact_up_to", "created_at")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.status_view)
@@ -49,6 +50,11 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
     @display(description=_("State"), ordering="state", label={"active": "success", "building": "info"})
     def phase(self, model: EmbeddingModel) -> tuple[str, str]:
         return model.state, model.get_state_display()
+
+    @display(description=_("exact up to"), ordering="exact_rows")
+    def exact_up_to(self, model: EmbeddingModel) -> str:
+        rows = ranking.exact_rows(model)
+        return gettext("%d (DAM_EXACT_ROWS)") % rows if model.exact_rows is None else gettext("%d (measured)") % rows
 
 
 @admin.action(description=_("Retry"), permissions=["retry"])

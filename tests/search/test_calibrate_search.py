@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 
 from assets.models import Asset
 from search import calibration, ranking, recall, relevance
@@ -128,3 +129,11 @@ def test_a_model_that_cannot_be_loaded_is_named(library: EmbeddingModel, monkeyp
 def test_without_a_model_the_command_says_what_to_run(db: None) -> None:
     with pytest.raises(CommandError, match="register_model"):
         call_command("calibrate_search")
+
+
+def test_the_admin_shows_what_rankings_go_by(small_space: EmbeddingModel, admin_client: Client, settings: Any) -> None:
+    settings.DAM_EXACT_ROWS = 12_345
+    assert "12345 (DAM_EXACT_ROWS)" in admin_client.get("/admin/search/embeddingmodel/").content.decode()
+    EmbeddingModel.objects.update(exact_rows=4321)
+    for page in ("", f"{small_space.pk}/change/"):
+        assert "4321 (measured)" in admin_client.get(f"/admin/search/embeddingmodel/{page}").content.decode()
