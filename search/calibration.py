@@ -55,13 +55,13 @@ def crossing(timings: list[Timing]) -> int | None:
     """Return up to how many rows exact is no slower, within the bounds; None when nothing was measured."""
     if not timings:
         return None
-    slower = next((i for i, timing in enumerate(timings) if timing.exact_ms > timing.index_ms), None)
-    if slower is None:
-        rows = timings[-1].rows
-    elif slower == 0:
+    last = max((i for i, timing in enumerate(timings) if timing.exact_ms <= timing.index_ms), default=None)
+    if last is None:
         rows = LEAST
-    else:  # between the last size at which exact was no slower and the next: where the straight lines cross
-        before, after = timings[slower - 1], timings[slower]
+    elif last == len(timings) - 1:
+        rows = timings[-1].rows
+    else:  # somewhere before the next size: where the straight lines cross
+        before, after = timings[last], timings[last + 1]
         ahead, behind = before.index_ms - before.exact_ms, after.exact_ms - after.index_ms
         rows = round(before.rows + (after.rows - before.rows) * ahead / (ahead + behind))
     return min(max(rows, LEAST), MOST)

@@ -41,6 +41,10 @@ def test_the_threshold_is_where_the_two_cross() -> None:
     assert crossing(timings((1, 5), (2, 5), (4, 5), (8, 5))) == 6500  # a quarter of the way from 6,000 to 8,000
 
 
+def test_one_disturbed_size_does_not_end_it() -> None:
+    assert crossing(timings((1, 5), (9, 5), (4, 5), (8, 5))) == 6500
+
+
 def test_an_exact_way_that_always_wins_is_taken_as_far_as_it_was_measured() -> None:
     assert crossing(timings((1, 5), (2, 5))) == 4000
 
