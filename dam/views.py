@@ -8,6 +8,8 @@ from typing import Any
 from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 from django.views.defaults import page_not_found, server_error
 from drf_spectacular.utils import extend_schema
 from knox.views import LoginView, LogoutView
@@ -100,6 +102,8 @@ def livez(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
+@require_safe
+@never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
     """What a monitor asks: does the database answer, and does the index find what it should (as last measured).
 

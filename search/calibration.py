@@ -18,7 +18,6 @@ from search.models import EmbeddingModel
 SIZES = (500, 1000, 2000, 3000, 5000, 7500, 10_000, 15_000, 20_000, 30_000, 50_000, 75_000, 100_000)
 LEAST, MOST = 1000, 100_000  # what is stored lies between; outside, the clock was disturbed
 SMALLEST_LIBRARY = 10_000
-DEPTH = 200  # rows that a search asks for (see ``fusion``)
 QUERIES = 12
 
 
@@ -76,7 +75,7 @@ def _timing(model: EmbeddingModel, rows: int, library: int, asked: list[np.ndarr
     for query in asked[:1] + asked:  # the first warms up
         for name, as_model in routes.items():
             start = time.perf_counter()
-            ranking.neighbours(assets, query, DEPTH, as_model)
+            ranking.neighbours(assets, query, ranking.DEPTH, as_model)
             times[name].append(1000 * (time.perf_counter() - start))
     medians = {name: statistics.median(taken[1:]) for name, taken in times.items()}
     return Timing(rows, medians["exact"], medians["index"])

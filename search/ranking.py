@@ -5,6 +5,7 @@
 """
 
 import json
+import math
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,10 +21,16 @@ from search.models import EmbeddingModel
 
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
-# Text queries lie outside the pictures' distribution: with fewer candidates the index loses some (docs/search-speed.md).
+# Text queries lie outside the pictures' distribution: with fewer candidates the index loses some.
 EF_SEARCH_LEAST, EF_SEARCH_MOST = 400, 1000
 # Relaxed scans answer slightly out of order: so many rows more than asked for make up for it.
 EXTRA = 20
+# What is asked for where up to how many rows are compared is measured (``calibration``).
+DEPTH = 200
+# A filter that keeps what is far from the query makes the index walk through the whole library. It may visit one row
+# for so many that match; then every matching row is compared after all, and the attempt has cost a third more.
+MATCHES_PER_VISIT = 8
+# docs/search-speed.md has what these were chosen by.
 
 
 class Neighbours(NamedTuple):
@@ -72,8 +79,8 @@ def neighbours(
         return Neighbours([], "exact", 0)
     with connections[assets.db].cursor() as cursor:
         planned = _plan(cursor, sql, params)["Plans"][0]["Plan Rows"]  # of what the LIMIT takes its rows from
-        if planned > exact_rows(model):
-            rows = _by_index(ranked, distance, count)
+        if planned > exact_rows(model, count):
+            rows = _by_index(ranked, distance, count, planned // MATCHES_PER_VISIT)
             if len(rows) >= count:
                 return Neighbours(rows[:count], "index", planned)
         cursor.execute(sql, params)
@@ -95,9 +102,14 @@ def nearest_to(assets: Assets, vector: np.ndarray, model: EmbeddingModel | None 
     return ranked.annotate(distance=distance).order_by("distance")
 
 
-def exact_rows(model: EmbeddingModel) -> int:
-    """Return up to how many matching rows a ranking compares every one: as measured here, or by default."""
-    return settings.DAM_EXACT_ROWS if model.exact_rows is None else model.exact_rows
+def exact_rows(model: EmbeddingModel, count: int = DEPTH) -> int:
+    """Return up to how many matching rows a ranking of ``count`` compares every one.
+
+    As measured here for ``DEPTH``, or by default. Comparing costs as much as rows match, the index as much as rows are
+    asked for and the fewer match: the two cross where the root of what is asked for says.
+    """
+    measured = settings.DAM_EXACT_ROWS if model.exact_rows is None else model.exact_rows
+    return round(measured * math.sqrt((count + EXTRA) / (DEPTH + EXTRA)))
 
 
 def planned_rows(queryset: QuerySet) -> int:
@@ -130,12 +142,16 @@ def _distance(vector: np.ndarray, model: EmbeddingModel) -> Func:
     )
 
 
-def _by_index(ranked: "QuerySet[Asset]", distance: Func, count: int) -> list[tuple[int, float]]:
-    ef_search = min(max(EF_SEARCH_LEAST, 2 * count), EF_SEARCH_MOST)
+def _by_index(ranked: "QuerySet[Asset]", distance: Func, count: int, visits: int) -> list[tuple[int, float]]:
+    settings = {
+        "hnsw.iterative_scan": "relaxed_order",
+        "hnsw.ef_search": min(max(EF_SEARCH_LEAST, 2 * count), EF_SEARCH_MOST),
+        "hnsw.max_scan_tuples": max(visits, 1),
+    }
     nearest = ranked.annotate(distance=distance).order_by("distance").values_list("pk", "distance")
     with transaction.atomic(using=ranked.db):
         with connections[ranked.db].cursor() as cursor:
-            cursor.execute(f"SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = {ef_search:d}")
+            cursor.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items()))
         rows = list(nearest[: count + EXTRA])
     return sorted(rows, key=lambda row: (row[1], row[0]))
 

@@ -89,7 +89,7 @@ def test_rankings_go_by_what_was_stored(library: EmbeddingModel, monkeypatch: py
     assert ranking.neighbours(Asset.objects.all(), asked, 10).mode == "index"
     monkeypatch.setattr(calibration, "crossing", lambda measured: 800)
     calibration.calibrate(library)
-    assert ranking.neighbours(Asset.objects.all(), asked, 10).mode == "exact"
+    assert ranking.neighbours(Asset.objects.all(), asked, ranking.DEPTH).mode == "exact"
 
 
 def test_each_size_is_ranked_both_ways_among_about_as_many_rows(

@@ -123,6 +123,7 @@ def test_many_matching_rows_are_served_by_the_index_with_room_to_spare(library, 
         found = ranking.neighbours(Asset.objects.tagged("half"), np.ones(8), 300)
     said = " ".join(query["sql"] for query in queries)
     assert "SET LOCAL hnsw.iterative_scan = relaxed_order" in said
+    assert "SET LOCAL hnsw.max_scan_tuples" in said
     assert "hnsw.ef_search = 600" in said
     assert found.mode == "index"
     assert [distance for _pk, distance in found.rows] == sorted(distance for _pk, distance in found.rows)
@@ -135,3 +136,11 @@ def test_many_matching_rows_are_served_by_the_index_with_room_to_spare(library, 
 def test_somebody_who_is_not_active_sees_nothing(library):
     gone = User.objects.create_user("gone", is_active=False)
     assert search(SearchQuery.parse(QueryDict("kind=image")), gone)[0:10] == []
+
+
+def test_more_rows_are_compared_where_more_are_asked_for(small_space):
+    small_space.exact_rows = 10_000
+    thresholds = [ranking.exact_rows(small_space, count) for count in (10, 100, 200, 10_000)]
+    assert thresholds[2] == 10_000
+    assert thresholds == sorted(thresholds)
+    assert thresholds[0] < 5000 < 50_000 < thresholds[3]
