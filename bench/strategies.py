@@ -72,10 +72,10 @@ def compare(case: Case, strategies: dict[str, Strategy], rounds: int = 1) -> dic
     recalls: dict[str, list[float]] = {name: [] for name in strategies}
     shares: dict[str, list[float]] = {name: [] for name in strategies}
     times: dict[str, list[float]] = {name: [] for name in strategies}
-    names = list(strategies)
+    names, order = list(strategies), np.random.default_rng(0)
     for turn in range(rounds):
         for i, (assets, vector) in enumerate(zip(case.assets, case.vectors, strict=True)):
-            for name in names[i % len(names) :] + names[: i % len(names)]:
+            for name in order.permutation(names):  # one evicts what another has read: nobody always follows the same
                 start = time.perf_counter()
                 rows = strategies[name](assets, vector, case.k)
                 times[name].append(1000 * (time.perf_counter() - start))

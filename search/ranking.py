@@ -28,8 +28,8 @@ EXTRA = 20
 # What is asked for where up to how many rows are compared is measured (``calibration``).
 DEPTH = 200
 # A filter that keeps what is far from the query makes the index walk through the whole library. It may visit one row
-# for so many that match; then every matching row is compared after all, and the attempt has cost a third more.
-MATCHES_PER_VISIT = 8
+# for so many that match; then every matching row is compared after all, and the attempt has cost half as much more.
+MATCHES_PER_VISIT = 6
 # docs/search-speed.md has what these were chosen by.
 
 
@@ -67,8 +67,9 @@ def neighbours(
     """Return the ``count`` of ``assets`` nearest to ``vector``; fewer only when fewer match the filters.
 
     Few matching rows: every one is compared. Many: the HNSW index in relaxed iterative scans, more than asked for and
-    sorted again here, because relaxed scans answer slightly out of order; and should that come back short, every row
-    after all. The planner is asked with the exact statement itself, so that a query is built and written once.
+    sorted again here, because relaxed scans answer slightly out of order; and should that come back short of what it
+    was asked for, every row after all. The planner is asked with the exact statement itself, so that a query is built
+    and written once.
     """
     model = model or EmbeddingModel.objects.active()
     ranked, distance = embedded(assets, model), _distance(vector, model)
@@ -81,7 +82,7 @@ def neighbours(
         planned = _plan(cursor, sql, params)["Plans"][0]["Plan Rows"]  # of what the LIMIT takes its rows from
         if planned > exact_rows(model, count):
             rows = _by_index(ranked, distance, count, planned // MATCHES_PER_VISIT)
-            if len(rows) >= count:
+            if len(rows) >= count + EXTRA:
                 return Neighbours(rows[:count], "index", planned)
         cursor.execute(sql, params)
         return Neighbours(cursor.fetchall(), "exact", planned)
