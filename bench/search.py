@@ -66,7 +66,7 @@ def filters(corpus: object, ks: tuple[int, ...]) -> list[bool]:
 
 
 def single(rows: list[tuple[strategies.Case, dict[str, strategies.Outcome]]]) -> str:
-    """Return the strategy that one would settle on: of those that reach the goal in all rows, the fastest on average."""
+    """Return the strategy to settle on: of those that reach the goal in all rows, the fastest on average."""
     good = [name for name in SINGLE if all(found[name].recall >= GOAL for _case, found in rows)]
     return min(good, key=lambda name: geometric_mean(found[name].p50 for _case, found in rows))
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 MOST_CHARACTERS = 512
 SMALLEST, LARGEST = 0.001, 100.0
 
@@ -109,7 +111,7 @@ def parse(box: str) -> Box:
         parts.insert(0, Part(Kind.TEXT, " ".join(plain)))
     for part in parts:
         if len(part.value) > MOST_CHARACTERS and part.kind is Kind.TEXT:
-            raise BadPart(f"“{part.value[:40]}…” is longer than {MOST_CHARACTERS} characters.")
+            raise BadPart(_("“%s…” is longer than %d characters.") % (part.value[:40], MOST_CHARACTERS))
     return Box(parts, phrases, settings)
 
 
@@ -119,9 +121,9 @@ def reference_to(kind: Kind, text: str) -> Part:
     sign = -1 if text.startswith("-") else 1
     value, weight = _split(text.lstrip("+-"))
     if not value:
-        raise BadPart(f"{kind}: names nothing.")
+        raise BadPart(_("%s: names nothing.") % kind)
     if kind is Kind.LIKE and not (value.isascii() and value.isdecimal() and len(value) < 20 and int(value) < 2**63):
-        raise BadPart(f"like:{value[:40]} is no asset: give its number.")
+        raise BadPart(_("like:%s is no asset: give its number.") % value[:40])
     return Part(kind, value, sign * weight)
 
 
@@ -153,9 +155,10 @@ def _weight(text: str | None, value: str) -> float:
     try:
         weight = float(text)
     except ValueError as error:
-        raise BadPart(f"“{text[:20]}” is no weight for “{value[:40]}”: give a number, such as ^0.5.") from error
+        problem = _("“%(weight)s” is no weight for “%(value)s”: give a number, such as ^0.5.")
+        raise BadPart(problem % {"weight": text[:20], "value": value[:40]}) from error
     if not SMALLEST <= weight <= LARGEST:
-        raise BadPart(f"The weight of “{value[:40]}” must be from {SMALLEST:g} to {LARGEST:g}.")
+        raise BadPart(_("The weight of “%s” must be from 0.001 to 100.") % value[:40])
     return round(weight, 3)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import models
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from assets.filters import AssetFilterSet
@@ -159,9 +160,9 @@ class _Reader:
         kept = QueryDict(mutable=True)
         for name, values in params.lists():
             if len(values) > MOST_VALUES:
-                self.errors[name] = [f"At most {MOST_VALUES} values."]
+                self.errors[name] = [gettext("At most %d values.") % MOST_VALUES]
             elif _UNREADABLE.search("".join([name, *values])):
-                self.errors[name] = ["This has characters that are no text."]
+                self.errors[name] = [gettext("This has characters that are no text.")]
             else:
                 kept.setlist(name, values)
         return kept
@@ -177,7 +178,10 @@ class _Reader:
     def setting(self, name: str, choices: Any, default: Any) -> Any:
         value = self.params.get(name) or self.settings.get(name) or default
         if value not in choices.values:
-            self.errors[name] = [f"“{value[:40]}” is none of {', '.join(choices.values)}."]
+            self.errors[name] = [
+                gettext("“%(value)s” is none of %(choices)s.")
+                % {"value": value[:40], "choices": ", ".join(choices.values)}
+            ]
             return default
         return choices(value)
 
@@ -190,13 +194,13 @@ class _Reader:
 
     def refuse_mistakes(self, query: SearchQuery) -> None:
         if len(query.parts) + len(query.phrases) > MOST_PARTS:
-            self.errors.setdefault("q", []).append(f"A query has at most {MOST_PARTS} parts.")
+            self.errors.setdefault("q", []).append(gettext("A query has at most %d parts.") % MOST_PARTS)
         if query.parts and not any(part.weight > 0 for part in query.parts):
             self.errors.setdefault("q", []).append(
-                "There is only something to avoid. Add something to look for, or use a filter."
+                gettext("There is only something to avoid. Add something to look for, or use a filter.")
             )
         if query.mode is Mode.KEYWORD and len(query.of_kind(Kind.TEXT)) < len(query.parts):
-            self.errors.setdefault("mode", []).append("By words alone no picture can be searched with.")
+            self.errors.setdefault("mode", []).append(gettext("By words alone no picture can be searched with."))
         try:
             query.filtered(Asset.objects.none())
         except InvalidQuery as error:

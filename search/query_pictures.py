@@ -1,6 +1,6 @@
 """Pictures that somebody searches with: not in the library, kept for a day so that a page of results can be shared.
 
-Whoever has a token sees only that picture's results; the picture itself is not served to anybody.
+Whoever has a token sees that picture's results, and on the page a thumbnail of it.
 """
 
 import tempfile

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
+from django.utils.translation import gettext as _
 
 from assets.models import Asset
 from assets.paginator import DEEPEST, RankingPaginator
@@ -60,7 +61,7 @@ def search(
     pictures. Raises as ``Results`` does.
     """
     if query.of_kind(Kind.URL) and not user.is_authenticated:
-        raise InvalidQuery({"url": ["Sign in to search with a picture from the web."]})
+        raise InvalidQuery({"url": [_("Sign in to search with a picture from the web.")]})
     visible = Asset.objects.visible_to(user)
     return Results(fetched(query), visible if among is None else among, visible=visible, ordering=ordering)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from assets.models import Asset
 from assets.querysets import AssetQuerySet
@@ -31,7 +32,7 @@ def asset_vector(asset: Asset, model: EmbeddingModel | None = None) -> np.ndarra
     model = model or EmbeddingModel.objects.active()
     embedding = asset.embeddings.filter(model=model, segment=0).first()
     if embedding is None or embedding.vector is None:
-        raise NotEmbedded(f"Asset {asset.pk} has no vector yet; it can be compared once it is embedded.")
+        raise NotEmbedded(_("Asset %d has no vector yet; it can be compared once it is embedded.") % asset.pk)
     return np.asarray(embedding.vector, dtype=np.float32)
 
 
@@ -63,12 +64,12 @@ def of_part(part: Part, visible: AssetQuerySet, model: EmbeddingModel) -> tuple[
     if part.kind is Kind.LIKE:
         asset = visible.filter(pk=part.value).first()
         if asset is None:
-            raise InvalidQuery({"like": [f"There is no asset {part.value}."]})
+            raise InvalidQuery({"like": [_("There is no asset %s.") % part.value]})
         try:
             return "picture", asset_vector(asset, model)
         except NotEmbedded as error:
             raise InvalidQuery({"like": [str(error)]}) from error
-    raise InvalidQuery({"url": ["The picture at this address was not fetched."]})
+    raise InvalidQuery({"url": [_("The picture at this address was not fetched.")]})
 
 
 def composed(parts: Sequence[tuple[float, str, np.ndarray]]) -> np.ndarray:
@@ -79,5 +80,5 @@ def composed(parts: Sequence[tuple[float, str, np.ndarray]]) -> np.ndarray:
     total = np.sum([weight * vector for weight, _kind, vector in parts], axis=0)
     length = float(np.linalg.norm(total))
     if length < 0.001 * sum(abs(weight) for weight, _kind, _vector in parts):
-        raise InvalidQuery({"q": ["The parts of this query cancel each other out."]})
+        raise InvalidQuery({"q": [_("The parts of this query cancel each other out.")]})
     return total / length
