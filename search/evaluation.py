@@ -5,6 +5,7 @@ rankings of ids without repetition and sets of relevant ids; an asset is relevan
 """
 
 import json
+import logging
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,8 @@ from search.models import EmbeddingModel, Judgment
 from search.query import REFERENCES, InvalidQuery, Mode, SearchQuery, Sort
 from search.results import Results
 from search.saved import read
+
+logger = logging.getLogger(__name__)
 
 KEYS = {"query", "relevant", "filter", "language"}
 DEPTH = 100  # how far a first relevant result is looked for, at least
@@ -134,7 +137,7 @@ def read_questions(path: Path) -> list[Question]:
     """Read a file of one JSON object a line; raise Unusable with every line that cannot be asked."""
     questions, problems = [], []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"{path}: cannot be read: {error}") from error
     for number, line in enumerate(lines, start=1):
@@ -166,8 +169,9 @@ def judged() -> Iterator[Question]:
         place = f"judgments of {text}"
         try:
             query = read(text)
-        except InvalidQuery as error:
-            raise Unusable(f"{place}: {error}") from error
+        except InvalidQuery as error:  # a tag or an asset that it names is gone since
+            logger.warning("%s are left out: %s", place, error)
+            continue
         if others := relevant - _named_in(query):
             yield Question(query, frozenset(others), "judged", place)
 

@@ -21,30 +21,46 @@ class Ranked(NamedTuple):
     match: bool
 
 
+class Fused(NamedTuple):
+    """A ranking; the first ``settled`` of it stay where they are, however many more of the nearest are looked at."""
+
+    ranking: list[Ranked]
+    settled: int
+
+
 def fuse(
-    near: Sequence[tuple[int, float]], worded: Sequence[int], named: Sequence[int], farthest: float | None
-) -> list[Ranked]:
+    near: Sequence[tuple[int, float]],
+    worded: Sequence[int],
+    named: Sequence[int],
+    farthest: float | None,
+    *,
+    all_near: bool,
+) -> Fused:
     """Return everything that the rankings name, best first: exact names, then matches, then weaker matches.
 
-    ``near`` are (asset id, distance), nearest first, at least ``WINDOW`` of them unless there are fewer; ``worded`` and
-    ``named`` are ids, best first. What is worded like the query, or no farther than ``farthest``, is a match; without
-    that limit everything is. As many results as ``near`` has are in their final places.
+    ``near`` are (asset id, distance), nearest first, at least ``WINDOW`` of them unless there are fewer; with
+    ``all_near`` there are no others. ``worded`` and ``named`` are ids, best first, all of them. What is worded like the
+    query, or no farther than ``farthest``, is a match; without that limit everything is.
     """
     distances = dict(near)
     ranks = {pk: rank for rank, (pk, _distance) in enumerate(near, start=1)}
     text_ranks = {pk: rank for rank, pk in enumerate(worded, start=1)}
-
-    def place(pk: int) -> tuple[int, float, int]:
-        rank, text_rank = ranks.get(pk), text_ranks.get(pk)
-        score = 1 / (CONSTANT + text_rank) if text_rank else 0.0
-        if rank and (rank <= WINDOW or not text_rank):
-            score += 1 / (CONSTANT + rank)
-        tier = 0 if pk in first else 1 if is_match(pk) else 2
-        return tier, -score, pk
+    first = set(named)
 
     def is_match(pk: int) -> bool:
         return pk in text_ranks or pk in first or farthest is None or distances[pk] <= farthest
 
-    first = set(named)
-    everything = sorted(dict.fromkeys([*named, *worded, *distances]), key=place)
-    return [Ranked(pk, distances.get(pk), is_match(pk)) for pk in everything]
+    def score(pk: int) -> float:
+        rank, text_rank = ranks.get(pk), text_ranks.get(pk)
+        by_words = 1 / (CONSTANT + text_rank) if text_rank else 0.0
+        return by_words + 1 / (CONSTANT + rank) if rank and (rank <= WINDOW or not text_rank) else by_words
+
+    def place(pk: int) -> tuple[int, float, int]:
+        return 0 if pk in first else 1 if is_match(pk) else 2, -score(pk), pk
+
+    order = sorted(dict.fromkeys([*named, *worded, *distances]), key=place)
+    ranking = [Ranked(pk, distances.get(pk), is_match(pk)) for pk in order]
+    if all_near or (near and farthest is not None and near[-1][1] > farthest):  # no other match can come
+        return Fused(ranking, len(ranking))
+    least = 1 / (CONSTANT + len(near) + 1)  # what the next nearest would have
+    return Fused(ranking, sum(1 for pk in order if pk in first or score(pk) > least))

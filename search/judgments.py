@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from assets.models import Asset
@@ -25,11 +26,16 @@ def judge(query: SearchQuery, asset: Asset, user: Any, relevant: bool | None) ->
     It is kept under what was asked for, in whatever mode and order the results stood. Raises InvalidQuery.
     """
     text = asked(query)
-    rows = Judgment.objects.filter(query=text, asset=asset, user=user)
     if relevant is None:
-        rows.delete()
+        Judgment.objects.filter(query=text, asset=asset, user=user).delete()
     else:
-        rows.update_or_create(query=text, asset=asset, user=user, defaults={"relevant": relevant})
+        said = Judgment(query=text, asset=asset, user=user, relevant=relevant, created_at=timezone.now())
+        Judgment.objects.bulk_create(  # one statement: two clicks at once are no conflict
+            [said],
+            update_conflicts=True,
+            unique_fields=["query", "asset", "user"],
+            update_fields=["relevant", "created_at"],
+        )
     return text
 
 

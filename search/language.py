@@ -17,21 +17,22 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-MOST_CHARACTERS = 512
+MOST_CHARACTERS = 512  # of one text
+MOST_TYPED = 4000
 SMALLEST, LARGEST = 0.001, 100.0
 
 _ITEM = re.compile(
     r"""
-    (?P<sign>[+-]*+)
-    (?: (?P<kind>like|picture|url):(?P<value>\S+)
+    (?<![+-])(?P<sign>[+-]*+)  # a run of signs is read once, from its start
+    (?: (?P<kind>(?ai:like|picture|url)):(?P<value>\S+)
       | ["“”](?P<phrase>[^"“”]*)["“”]
       | \((?P<group>[^()]*)\)(?:\^(?P<weight>[^\s()"“”]+))?
       | (?P<word>[^\s()"“”]+)
     )
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
-_REFERENCE = re.compile(r"(like|picture|url):.+", re.IGNORECASE)
+_REFERENCE = re.compile(r"(like|picture|url):.+", re.IGNORECASE | re.ASCII)
 _SETTING = re.compile(r"(?P<name>mode|sort):(?P<value>[a-z_-]+)")
 _WEIGHTED = re.compile(r"(?P<value>.+)\^(?P<weight>[0-9.eE+-]+)")
 
@@ -86,6 +87,8 @@ class Box:
 
 def parse(box: str) -> Box:
     """Read what somebody typed; raise BadPart."""
+    if len(box) > MOST_TYPED:
+        raise BadPart(_("“%s…” is longer than %d characters.") % (box[:40], MOST_TYPED))
     parts: list[Part] = []
     phrases: list[Phrase] = []
     settings: dict[str, str] = {}
@@ -109,9 +112,9 @@ def parse(box: str) -> Box:
             plain.append(item["word"])
     if plain:
         parts.insert(0, Part(Kind.TEXT, " ".join(plain)))
-    for part in parts:
-        if len(part.value) > MOST_CHARACTERS and part.kind is Kind.TEXT:
-            raise BadPart(_("“%s…” is longer than %d characters.") % (part.value[:40], MOST_CHARACTERS))
+    for text in (*(part.value for part in parts if part.kind is Kind.TEXT), *(phrase.text for phrase in phrases)):
+        if len(text) > MOST_CHARACTERS:
+            raise BadPart(_("“%s…” is longer than %d characters.") % (text[:40], MOST_CHARACTERS))
     return Box(parts, phrases, settings)
 
 
@@ -124,6 +127,8 @@ def reference_to(kind: Kind, text: str) -> Part:
         raise BadPart(_("%s: names nothing.") % kind)
     if kind is Kind.LIKE and not (value.isascii() and value.isdecimal() and len(value) < 20 and int(value) < 2**63):
         raise BadPart(_("like:%s is no asset: give its number.") % value[:40])
+    if kind is Kind.LIKE:
+        value = str(int(value))
     return Part(kind, value, sign * weight)
 
 
@@ -136,12 +141,14 @@ def write(parts: Sequence[Part], phrases: Sequence[Phrase] = ()) -> str:
 
 
 def merged(parts: Iterable[Part]) -> list[Part]:
-    """Return the parts with what stands there twice made one, its weights added; what comes to nothing goes."""
+    """Return the parts by kind; what stands there twice is made one, its weights added; what comes to nothing goes."""
     weights: dict[Part, float] = {}
     for part in parts:
         key = replace(part, weight=1.0)
         weights[key] = round(weights.get(key, 0) + part.weight, 3)
-    return [replace(part, weight=weight) for part, weight in weights.items() if weight]
+    kinds = list(Kind)
+    parts = [replace(part, weight=weight) for part, weight in weights.items() if weight]
+    return sorted(parts, key=lambda part: kinds.index(part.kind))
 
 
 def _split(text: str) -> tuple[str, float]:

@@ -15,12 +15,25 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from assets.filters import AssetFilterSet
+from assets.filters import AssetFilterSet, SlugsFilter
 from assets.models import Asset
 from assets.querysets import AssetQuerySet
-from search.language import BadPart, Kind, Part, Phrase, merged, parse, reference_to, write
+from search.language import (
+    LARGEST,
+    MOST_TYPED,
+    SMALLEST,
+    BadPart,
+    Kind,
+    Part,
+    Phrase,
+    merged,
+    parse,
+    reference_to,
+    write,
+)
 
 MOST_PARTS = 16
+MOST_URLS = 2
 MOST_VALUES = 100
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 REFERENCES = (Kind.LIKE, Kind.PICTURE, Kind.URL)
@@ -147,7 +160,9 @@ class _Reader:
         self.phrases: list[Phrase] = []
         self.settings: dict[str, str] = {}
         parts: list[Part] = []
-        for box in params.getlist("q"):
+        if sum(map(len, boxes := params.getlist("q"))) > MOST_TYPED:
+            self.errors["q"], boxes = [gettext("At most %d characters.") % MOST_TYPED], []
+        for box in boxes:
             parts += self._read_box(box)
         for kind in REFERENCES:
             for text in params.getlist(kind):
@@ -162,7 +177,7 @@ class _Reader:
             if len(values) > MOST_VALUES:
                 self.errors[name] = [gettext("At most %d values.") % MOST_VALUES]
             elif _UNREADABLE.search("".join([name, *values])):
-                self.errors[name] = [gettext("This has characters that are no text.")]
+                self.errors[_UNREADABLE.sub("?", name)] = [gettext("This has characters that are no text.")]
             else:
                 kept.setlist(name, values)
         return kept
@@ -188,13 +203,20 @@ class _Reader:
     def filters(self) -> Iterable[tuple[str, str]]:
         for name, values in self.params.lists():
             if name in AssetFilterSet.base_filters:
-                yield from ((name, value) for value in dict.fromkeys(values) if value.strip())
+                filled = [value for value in dict.fromkeys(values) if value.strip()]
+                if len(filled) > 1 and not isinstance(AssetFilterSet.base_filters[name], SlugsFilter):
+                    self.errors[name] = [gettext("Give this filter once.")]
+                yield from ((name, value) for value in filled)
             elif name not in SearchQuery.PARAMETERS:
                 self.errors[name] = ["unknown parameter"]
 
     def refuse_mistakes(self, query: SearchQuery) -> None:
         if len(query.parts) + len(query.phrases) > MOST_PARTS:
             self.errors.setdefault("q", []).append(gettext("A query has at most %d parts.") % MOST_PARTS)
+        if any(not SMALLEST <= abs(part.weight) <= LARGEST for part in query.parts):
+            self.errors.setdefault("q", []).append(gettext("Weights added up must be from 0.001 to 100."))
+        if len(query.of_kind(Kind.URL)) > MOST_URLS:
+            self.errors.setdefault("url", []).append(gettext("At most %d pictures on the web.") % MOST_URLS)
         if query.parts and not any(part.weight > 0 for part in query.parts):
             self.errors.setdefault("q", []).append(
                 gettext("There is only something to avoid. Add something to look for, or use a filter.")

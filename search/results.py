@@ -21,8 +21,6 @@ from search.models import EmbeddingModel
 from search.query import InvalidQuery, Mode, SearchQuery, Sort
 from search.relevance import Relevance, relevance
 
-# How many of the best worded assets are fused with the nearest; the others stand where their pictures put them.
-WORDED = 1000
 # How many of the nearest are asked for at once where no words take part: two pages.
 FIRST = 100
 
@@ -100,7 +98,6 @@ class Results:
         self._ordering = ordering or (None if query.sort is Sort.RELEVANCE and query.parts else _order(query.sort))
         self._near: ranking.Neighbours | None = None
         self._asked_for = 0
-        self._by_words: dict[int, list[int]] = {}
         self.model: EmbeddingModel | None = None
         self._relevance: Relevance | None = None
         if query.parts and query.mode is not Mode.KEYWORD:
@@ -145,11 +142,11 @@ class Results:
         """How many results one may page through: matches and weaker matches, at most ``DEEPEST``."""
         if not self.ranked:
             return len(self)
-        worded = {*self._worded(WORDED if self.model else DEEPEST), *self._named}
+        worded = {*self._worded, *self._named}
         if self.model is None:
             return len(worded)
         embedded = ranking.embedded(self._assets, self.model)
-        if self.query.mode is Mode.HYBRID:
+        if worded:
             worded -= set(embedded.filter(pk__in=worded).values_list("pk", flat=True))
         return min(DEEPEST, embedded.order_by()[:DEEPEST].count() + len(worded))
 
@@ -172,13 +169,18 @@ class Results:
         return [Ranked(pk, distances.get(pk), match=True) for pk in ordered]
 
     def _ranking(self, depth: int) -> list[Ranked]:
+        """The ranking, of which the first ``depth`` are in their final places."""
+        worded, named = self._worded, self._named
         if self.model is None:
-            return fuse([], self._worded(DEEPEST), self._named, None)
-        if self.query.mode is Mode.SEMANTIC:
-            return fuse(self._nearest(depth, FIRST), [], [], self._farthest)
-        worded, named = self._worded(WORDED), self._named
-        near = self._nearest(depth, WINDOW if worded or named else FIRST)
-        return fuse(near, worded, named, self._farthest)
+            return fuse([], worded, named, None, all_near=True).ranking
+        first = WINDOW if worded or named else FIRST
+        while True:
+            near = self._nearest(depth, first)
+            all_near = len(near) < self._asked_for or self._asked_for > DEEPEST
+            ranking, settled = fuse(near, worded, named, self._farthest, all_near=all_near)
+            if settled >= depth or all_near:
+                return ranking
+            depth = self._asked_for + 1
 
     def _nearest(self, depth: int, first: int = WINDOW) -> list[tuple[int, float]]:
         """The nearest, as many as ``depth`` or more.
@@ -212,35 +214,35 @@ class Results:
                     break
                 depth = min(2 * depth, DEEPEST)
             found |= {pk: distance for pk, distance in near if self._farthest is None or distance <= self._farthest}
-        if self.query.mode is not Mode.SEMANTIC:
-            for pk in [*self._named, *self._worded(DEEPEST)]:
-                found.setdefault(pk, None)
+        for pk in [*self._named, *self._worded]:
+            found.setdefault(pk, None)
         return found
 
     @property
     def _farthest(self) -> float | None:
         return self._relevance.farthest if self._relevance else None
 
-    def _worded(self, most: int) -> list[int]:
-        """The assets that have the words of the query and none of the avoided ones, best first, at most so many."""
-        if most not in self._by_words:
-            words, avoided = self.query.words, self.query.avoided_words
-            found = fulltext.matching(self._assets, words, avoided) if words else None
-            ranked = [] if found is None else found.order_by("-text_rank", "pk").values_list("pk", flat=True)[:most]
-            self._by_words[most] = list(ranked)
-        return self._by_words[most]
+    @cached_property
+    def _worded(self) -> list[int]:
+        """The assets that have the words of the query and none of the avoided ones, best first."""
+        words, avoided = self.query.words, self.query.avoided_words
+        asked = words and self.query.mode is not Mode.SEMANTIC
+        found = fulltext.matching(self._assets, words, avoided) if asked else None
+        if found is None:
+            return []
+        return list(found.order_by("-text_rank", "pk").values_list("pk", flat=True)[:DEEPEST])
 
     @cached_property
     def _named(self) -> list[int]:
         if len(self.query.words) != 1 or self.query.mode is Mode.SEMANTIC:
             return []
         named = fulltext.exactly_named(self._assets, self.query.words[0])
-        return list(named.order_by("-pk").values_list("pk", flat=True)[:WORDED])
+        return list(named.order_by("-pk").values_list("pk", flat=True)[:DEEPEST])
 
     def _hits(self, start: int, stop: int) -> list[tuple[int, Hit]]:
         places = self._places(start, stop)
         distances = self._measured(places)
-        worded = {pk for found in self._by_words.values() for pk in found}.intersection(place.pk for place in places)
+        worded = {place.pk for place in places}.intersection(self._worded)
         reasons = fulltext.reasons(sorted(worded), self.query.words) if worded else {}
         return [(place.pk, self._hit(place, distances.get(place.pk), reasons.get(place.pk, []))) for place in places]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, TooManyFieldsSent
-from django.db import connections
+from django.db import DatabaseError, connections, transaction
 from django.db.models import F, Q
 from django.http import QueryDict
 from django.utils import timezone
@@ -71,6 +71,7 @@ def update(
             saved.shared = shared
         if smart and saved.collection is None:
             saved.collection = _new_collection(saved, user)
+            _refuse_circle(saved.collection.pk, saved.query)
         elif smart is False and saved.collection is not None:
             release(saved)
             saved.collection, saved.problem = None, ""
@@ -125,9 +126,13 @@ def refresh(saved: SavedSearch) -> None:
         if current is None or current.collection_id is None:
             return
         try:
-            ids = _matching(current)
+            with transaction.atomic():  # a statement that fails must not take the lock's transaction with it
+                ids = _matching(current)
         except (InvalidQuery, NoActiveModel, ModelUnavailable) as error:
             problem = str(error)
+        except DatabaseError as error:
+            logger.error("The smart collection of the saved search %s was not refreshed", current.pk, exc_info=error)
+            problem = _("The database cannot answer this search: %s") % error
         else:
             _set_members(current.collection_id, ids)
             problem = _("Only the newest %d matches are members.") % DEEPEST if len(ids) == DEEPEST else ""

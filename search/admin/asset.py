@@ -31,6 +31,7 @@ from search.language import Kind, write
 from search.models import Embedding, EmbeddingModel, Judgment, NoActiveModel
 from search.query import InvalidQuery, Mode, SearchQuery
 from search.results import Hit, Results, search
+from search.throttles import TooManyPictures, count_pictures
 
 
 class ResultsPaginator(LenientPaginator):
@@ -64,7 +65,7 @@ class SearchedChangeList(ChangeList):
         clicked = self.get_ordering(request, filtered) if request.GET.get(ORDER_VAR) else None
         try:
             self.results = answer(request, self.query, filtered, clicked)
-        except (InvalidQuery, NoActiveModel, ModelUnavailable) as error:
+        except (InvalidQuery, NoActiveModel, ModelUnavailable, TooManyPictures) as error:
             messages.error(request, " ".join(error.all_messages) if isinstance(error, InvalidQuery) else str(error))
             return filtered.none()
         return self.results.matches if request.POST.get("select_across") == "1" else filtered
@@ -102,6 +103,7 @@ def answer(request: HttpRequest, box: str, among: AssetQuerySet, ordering: Any) 
     params = QueryDict(mutable=True)
     params["q"] = box
     query = SearchQuery.parse(params)
+    count_pictures(request, len(query.of_kind(Kind.URL)))
     try:
         return search(query, request.user, among, ordering)
     except (NoActiveModel, ModelUnavailable) as error:

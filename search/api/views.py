@@ -21,9 +21,10 @@ from search.api.errors import answered
 from search.api.parameters import pictures, query_params
 from search.api.serializers import ResultSerializer, answer_serializer
 from search.facets import facets
-from search.query import SearchQuery
+from search.language import Kind
+from search.query import MOST_PARTS, SearchQuery
 from search.results import Hit, Results, search
-from search.throttles import QueryPictureThrottle
+from search.throttles import TooManyPictures, count_pictures
 
 
 class SearchPagination(Pagination):
@@ -90,8 +91,11 @@ class SearchView(GenericAPIView):
     @extend_schema(request={"application/json": dict[str, Any], "multipart/form-data": dict[str, Any]})
     def post(self, request: Any) -> Response:
         params = query_params(request)
-        for picture in pictures(request):
-            self._count_picture()
+        files = pictures(request)
+        if len(files) > MOST_PARTS:
+            raise ValidationError({"picture": f"A query has at most {MOST_PARTS} parts."})
+        self._count_pictures(len(files))
+        for picture in files:
             try:
                 params.appendlist("picture", query_pictures.keep(picture))
             except query_pictures.UnusablePicture as error:
@@ -103,10 +107,12 @@ class SearchView(GenericAPIView):
             raise ValidationError({"q": "Say what to look for: q, like, picture, url, or a filter."})
         if "q" in params and not any(text.strip() for text in params.getlist("q")):
             raise ValidationError({"q": "Say what to look for."})
-        if "url" in params:
-            self._count_picture()
         with answered():
-            results = search(SearchQuery.parse(params), self.request.user)
+            query = SearchQuery.parse(params)
+            if not query:
+                raise ValidationError({"q": "Say what to look for."})
+            self._count_pictures(len(query.of_kind(Kind.URL)))
+            results = search(query, self.request.user)
             page: Any = self.paginate_queryset(results)  # type: ignore[arg-type]
         response = self.get_paginated_response(self._shown(page))
         answer = {"search": {"query": results.query.params().urlencode(), **results.info()}, **response.data}
@@ -120,7 +126,8 @@ class SearchView(GenericAPIView):
         shown = Representation(self.request)
         return [shown(found[pk]) | hit.as_dict() for pk, hit in page if pk in found]  # one may be deleted since
 
-    def _count_picture(self) -> None:
-        throttle = QueryPictureThrottle()
-        if not throttle.allow_request(self.request, self):
-            self.throttled(self.request, throttle.wait() or 0)
+    def _count_pictures(self, pictures: int) -> None:
+        try:
+            count_pictures(self.request, pictures)
+        except TooManyPictures as error:
+            self.throttled(self.request, error.seconds)

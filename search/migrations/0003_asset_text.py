@@ -133,6 +133,8 @@ END $$;
 
 CREATE TRIGGER dam_text_turn BEFORE INSERT OR UPDATE OR DELETE ON assets_asset_tags
     FOR EACH STATEMENT EXECUTE FUNCTION dam_tagging_turn();
+CREATE TRIGGER dam_text_turn BEFORE INSERT OR UPDATE OF title, description, filename ON assets_asset
+    FOR EACH STATEMENT EXECUTE FUNCTION dam_tagging_turn();
 CREATE TRIGGER dam_text_turn BEFORE UPDATE OF name, parent_id ON assets_tag
     FOR EACH STATEMENT EXECUTE FUNCTION dam_vocabulary_turn();
 """
@@ -226,6 +228,7 @@ DROP TRIGGER dam_text_tagged ON assets_asset_tags;
 DROP TRIGGER dam_text_untagged ON assets_asset_tags;
 DROP TRIGGER dam_text_retagged ON assets_asset_tags;
 DROP TRIGGER dam_text_truncated ON assets_asset_tags;
+DROP TRIGGER dam_text_turn ON assets_asset;
 DROP TRIGGER dam_text_turn ON assets_asset_tags;
 DROP TRIGGER dam_text_turn ON assets_tag;
 DROP TRIGGER dam_text_renamed ON assets_tag;

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from search.throttles import QueryPictureThrottle
+from search.throttles import TooManyPictures
 
 # Pictures may come from the object store, by a redirect; the one that is searched with stands in the page itself.
 CONTENT_SECURITY_POLICY = (
@@ -22,14 +22,6 @@ CONTENT_SECURITY_POLICY = (
 View = Callable[..., HttpResponse]
 
 
-class TooMany(Exception):
-    """Somebody sends more pictures than are taken; ``seconds`` until the next one is."""
-
-    def __init__(self, seconds: int) -> None:
-        self.seconds = seconds
-        super().__init__(f"more pictures than are taken; the next one in {seconds} seconds")
-
-
 def for_readers(view: View) -> View:
     """A page of the library: for those who may see it, and never kept where another person could get it."""
 
@@ -38,7 +30,7 @@ def for_readers(view: View) -> View:
         if request.user.is_authenticated or settings.DAM_PUBLIC_READ:
             try:
                 response = view(request, *args, **kwargs)
-            except TooMany as error:
+            except TooManyPictures as error:
                 response = render(request, "429.html", {"seconds": error.seconds, "pictures": True}, status=429)
                 response["Retry-After"] = str(error.seconds)
         else:
@@ -74,10 +66,3 @@ def wants_part(request: HttpRequest) -> bool:
 def whole_page(address: str) -> HttpResponse:
     """Have the browser load a whole page instead of a part: it says what is wrong, beside the field."""
     return HttpResponseClientRedirect(address)
-
-
-def count_picture(request: HttpRequest) -> None:
-    """Count a picture that somebody searches with; raise TooMany."""
-    throttle = QueryPictureThrottle()
-    if not throttle.allow_request(request, None):  # type: ignore[arg-type]
-        raise TooMany(round(throttle.wait() or 0) + 1)

@@ -13,8 +13,8 @@ from search import query_pictures
 from search.language import Kind
 from search.models import QueryPicture
 from search.page.asked import filled
-from search.page.guard import count_picture
-from search.query import REFERENCES, InvalidQuery, Mode
+from search.query import MOST_PARTS, REFERENCES, InvalidQuery, Mode
+from search.throttles import count_pictures
 
 SIDE = 96  # pixels: twice as large as it is shown
 
@@ -22,18 +22,20 @@ SIDE = 96  # pixels: twice as large as it is shown
 def params_with_picture(request: HttpRequest) -> QueryDict:
     """Keep the pictures that were sent; return the search they came from, with them in the place of other pictures.
 
-    Raises InvalidQuery for a file that is no picture, and ``guard.TooMany``.
+    Raises InvalidQuery for a file that is no picture, and ``throttles.TooManyPictures``.
     """
     files = request.FILES.getlist("picture")
     if not files:
         raise InvalidQuery({"picture": [_("Choose a picture to search with.")]})
+    if len(files) > MOST_PARTS:
+        raise InvalidQuery({"picture": [_("A query has at most %d parts.") % MOST_PARTS]})
     params = typed(request)
     for name in (*REFERENCES, "page"):
         params.pop(name, None)
     if params.get("mode") == Mode.KEYWORD:
         params.pop("mode")
+    count_pictures(request, len(files))
     for file in files:
-        count_picture(request)
         try:
             params.appendlist(Kind.PICTURE, query_pictures.keep(file))
         except query_pictures.UnusablePicture as error:

@@ -18,7 +18,7 @@ from search.page.asked import LAST_PAGE, PAGE_SIZE, Asked, words_alone
 from search.page.cards import cards
 from search.page.chips import address, cleared, filter_chips, link, part_chips, title
 from search.page.counts import counted
-from search.page.guard import count_picture, for_readers, wants_part, whole_page
+from search.page.guard import for_readers, wants_part, whole_page
 from search.page.judging import said_of
 from search.page.pictures import params_with_picture, typed
 from search.page.saved import can_be_saved, saved_searches
@@ -26,6 +26,7 @@ from search.query import InvalidQuery, Sort
 from search.query_pictures import UnusablePicture
 from search.results import Results
 from search.results import search as answer
+from search.throttles import count_pictures
 
 EXAMPLES = [("en", "white truck in a snow day"), ("en", "black car in the night"), ("zh-Hans", "雪地里的卡车")]
 # What the decoder may have read from a file (assets.imaging.decoder.METADATA), in the order that people read it.
@@ -64,7 +65,7 @@ def counts(request: HttpRequest) -> HttpResponse:
     asked = Asked(request.GET)
     context: dict[str, Any] = {"asked": asked}
     try:
-        if asked.query is None:
+        if asked.query is None or asked.query.of_kind(Kind.URL):
             raise InvalidQuery(asked.errors)
         found = answer(asked.query, request.user)
         context |= {"facets": counted(found, request.user), "back": link(found.query.params())}
@@ -92,8 +93,8 @@ def _search(request: HttpRequest) -> HttpResponse:
     status = 400
     try:
         if asked.query is not None:
-            if asked.query.of_kind(Kind.URL):
-                count_picture(request)
+            if urls := asked.query.of_kind(Kind.URL):
+                count_pictures(request, len(urls))
                 asked.query = answer(asked.query, request.user).query
             if (params := asked.address(asked.query)) != request.GET:
                 return _elsewhere(request, f"{request.path}{link(params).lstrip('.')}", moved=asked.moved(params))

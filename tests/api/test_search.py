@@ -164,6 +164,9 @@ REFUSED = {
     "q=a&uploaded_by__password__startswith=x": "uploaded_by__password__startswith",
     "q=sort:password": "sort",
     "kind=poem": "kind",
+    "q=()": "q",
+    "like=5^100&like=-5^100": "q",
+    "kind=image&kind=image&kind=video": "kind",
     "tag=nowhere": "tag",
     "&".join(f"tag=t{n}" for n in range(900)): "tag",
     "id__in=" + ",".join(map(str, range(1001))): "id__in",
@@ -219,6 +222,26 @@ def test_a_picture_that_is_none_is_refused_and_nothing_is_kept(api, small_space,
     assert response.status_code == 400
     assert response.json()["errors"][0]["field"] == "picture"
     assert not QueryPicture.objects.exists()
+
+
+def test_filters_that_each_cost_the_planner_a_condition_are_few(api, small_space):
+    slugs = [Tag.named(f"t{number}").slug for number in range(9)]
+    address = "&".join(f"tag={slug}" for slug in slugs)
+    assert api.get(f"{SEARCH}?{address}").status_code == 400
+    assert api.get(f"/api/v1/assets/?{address}").status_code == 400
+    assert api.get(f"{SEARCH}?{address.replace('tag=', 'tag__in=')}").status_code == 200
+    assert api.get(f"{SEARCH}?{address.removesuffix('&tag=t8')}").status_code == 200
+
+
+def test_a_parameter_whose_name_is_no_text_is_refused(api, small_space):
+    response = api.post(SEARCH, '{"\\ud800": "a"}', content_type="application/json")
+    assert response.status_code == 400
+
+
+def test_pictures_on_the_web_are_counted_by_whatever_way_they_are_named(api, small_space):
+    codes = [api.get(f"{SEARCH}?q=url:http://127.0.0.1/a+url:http://127.0.0.1/b").status_code for _ in range(17)]
+    assert codes[0] == 400
+    assert codes[-1] == 429
 
 
 def test_a_file_under_another_name_is_refused(api, small_space):

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
+from django.contrib.postgres.search import SearchQuery
 from django.db import connection, transaction
 
 from assets.models import Asset, Tag
@@ -338,3 +339,39 @@ def test_the_same_characters_are_written_without_spaces_to_the_migration_and_to_
     from search import fulltext
 
     assert import_module("search.migrations.0003_asset_text").CJK == fulltext.CJK
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_saves_an_asset_and_then_its_tags_does_not_lock_out_who_renames_a_tag(make_asset):
+    """As Django's own form does: first the asset, then its tags, in one transaction."""
+    tag, other = Tag.named("old"), Tag.named("other")
+    asset = make_asset(tags=[tag])
+    saved, errors = Event(), []
+
+    def rename():
+        saved.wait(10)
+        try:
+            Tag.objects.filter(pk=tag.pk).update(name="new")
+        except Exception as error:  # a deadlock, most likely
+            errors.append(error)
+        finally:
+            connection.close()
+
+    renaming = Thread(target=rename)
+    renaming.start()
+    with transaction.atomic():
+        asset.title = "title"
+        asset.save()
+        saved.set()
+        with connection.cursor() as cursor:  # until the other one waits for its turn
+            for _attempt in range(200):
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+                if cursor.fetchone()[0]:
+                    break
+                renaming.join(0.05)
+        asset.tags.add(other)
+    renaming.join(20)
+    assert errors == []
+    assert AssetText.objects.filter(
+        asset=asset, document=SearchQuery("new & other & title", search_type="raw")
+    ).exists()

@@ -28,6 +28,9 @@ def texts(box):
         ('27" screen :)', [("27 screen :", 1)]),
         ("- -- + ()", []),
         ('""', []),
+        ("lıke:5 pİcture:x", [("lıke:5 pİcture:x", 1)]),
+        ("-- ---- -(", []),
+        ("-" * 3000 + " " + "+-" * 400, []),
         ("", []),
     ],
 )
@@ -52,7 +55,7 @@ def test_assets_pictures_addresses_and_settings():
 @pytest.mark.parametrize(
     "box",
     ["car^1e308", "car^0", "car^1e-9", "(car)^nan", "(car)^inf", "like:1^1e308", "like:abc", "like:" + "9" * 30,
-     "x" * 513, "car^1e999", "(car)^0x1", "like:12^-3"],
+     "x" * 513, '"' + "雪" * 513 + '"', "-" * 4001, "a " * 2001, "car^1e999", "(car)^0x1", "like:12^-3"],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(box):
     with pytest.raises(BadPart):
@@ -107,6 +110,11 @@ def test_a_query_reads_the_same_from_its_own_address():
         assert query(found.params().urlencode()) == found
 
 
+def test_an_asset_is_the_same_however_its_number_is_written():
+    assert query("q=like:007+a") == query("like=7&q=a")
+    assert query("like=7&q=a").params().urlencode() == "q=a&like=7"
+
+
 def test_the_box_and_the_parameters_say_the_same():
     assert query("q=sunset&q=-people&like=123&like=-456") == query("q=sunset+-people+like:123+-like:456")
     assert query("q=mode:semantic+sort:title+a") == query("q=a&mode=semantic&sort=title")
@@ -128,6 +136,11 @@ def test_the_box_and_the_parameters_say_the_same():
         ("sort=password", "sort"),
         ("ordering=password", "ordering"),
         ("semantic=x", "semantic"),
+        ("q=red^100&q=red^100", "q"),
+        ("like=5^100&like=05^100", "q"),
+        ("id__in=5&id__in=6", "id__in"),
+        ("q=" + "a+" * 1500 + "&q=" + "b+" * 1500, "q"),
+        ("url=http://a.example/1&url=http://a.example/2&url=http://a.example/3", "url"),
         ("id__gt=x", "id__gt"),
         ("q=a%00b", "q"),
         ("tag=nowhere", "tag"),

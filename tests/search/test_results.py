@@ -248,3 +248,26 @@ def test_a_row_costs_no_query_of_its_own(find, spread, django_assert_max_num_que
 def test_nobody_sees_what_they_may_not(find, spread):
     User.objects.create_user("gone", is_active=False)
     assert find("kind=image", AnonymousUser())[0:10] == []
+
+
+@pytest.mark.parametrize("embedded", [90, 450])
+@pytest.mark.parametrize("worded", [60, 300, 450])
+def test_a_walk_through_all_pages_meets_every_result_once_and_every_worded_one_as_a_match(
+    find, many_assets, texts_mean, settings, embedded, worded
+):
+    """More worded assets than take part in the fusion, and more than are embedded."""
+    texts_mean(truck=[1])
+    rng = np.random.default_rng(worded)
+    has_words = set(rng.permutation(450)[:worded].tolist())
+    assets = many_assets(
+        rng.normal(size=(450, 8)), lambda number: {"description": "a truck"} if number in has_words else {}
+    )
+    Embedding.objects.filter(asset__in=assets[embedded:]).delete()
+    expected = {asset.pk for number, asset in enumerate(assets) if number in has_words or number < embedded}
+    seen = []
+    for start in range(0, 450, 37):
+        seen += find("q=truck")[start : start + 37]  # each page is a request of its own
+    assert [asset.pk for asset in seen] == [asset.pk for asset in find("q=truck")[0:1000]]
+    assert len(seen) == len({asset.pk for asset in seen}) == len(expected)
+    assert find("q=truck").total() == len(expected)
+    assert {asset.pk for asset in seen if asset.hit.match} >= {assets[number].pk for number in has_words}

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from search.encoders import ModelUnavailable
@@ -82,7 +83,13 @@ class Command(BaseCommand):
         table = Table("model", "mode", "language", "queries", *(f"recall@{k}" for k in ks), "nDCG@10", "MRR")
         for row in scores:
             numbers = [*(row.recall[k] for k in ks), row.ndcg_10, row.mrr]
-            table.add_row(row.model, row.mode, row.language, str(row.queries), *(f"{number:.3f}" for number in numbers))
+            table.add_row(
+                escape(row.model),
+                row.mode,
+                escape(row.language),
+                str(row.queries),
+                *(f"{number:.3f}" for number in numbers),
+            )
         console = Console(width=None if Console().is_terminal else 120)
         with console.capture() as captured:
             console.print(table)

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.http import QueryDict
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from assets.models import Asset, Tag
 from search import query_pictures
@@ -123,7 +124,8 @@ class Command(BaseCommand):
             hit = asset.hit
             relevance = "" if hit.relevance is None else f"{hit.relevance:.0%}"
             similarity = "" if hit.similarity is None else f"{hit.similarity:.3f}"
-            table.add_row(str(asset.pk), relevance, similarity, str(asset), tags, ", ".join(map(_in_words, hit.why)))
+            why = ", ".join(map(_in_words, hit.why))
+            table.add_row(str(asset.pk), relevance, similarity, _plain(str(asset)), _plain(tags), _plain(why))
             last_match = hit.match and number + 1 < len(found) and not found[number + 1].hit.match
             if last_match:
                 table.add_section()
@@ -133,6 +135,11 @@ class Command(BaseCommand):
         info = results.info()
         self.stdout.write(captured.get())
         self.stdout.write(f"{info['mode']}, {info['model'] or 'no model'}, {info['took_ms']} ms")
+
+
+def _plain(text: str) -> Text:
+    """What people wrote, as it is: neither rich's markup nor a terminal's control characters."""
+    return Text("".join(character if character.isprintable() else " " for character in text))
 
 
 def _in_words(reason: dict[str, Any]) -> str:
