@@ -59,7 +59,7 @@ def cases(corpus: Corpus, ks: Sequence[int] = (10, 50), filtered: bool = True) -
 
 @dataclass
 class Outcome:
-    """What a strategy did in a case: mean recall of the first k, rows returned ÷ min(k, matches), milliseconds."""
+    """What a strategy did in a case: mean recall@10, rows returned ÷ min(k, matches), milliseconds."""
 
     recall: float
     rows: float
@@ -81,7 +81,8 @@ def compare(case: Case, strategies: dict[str, Strategy], rounds: int = 1) -> dic
                 times[name].append(1000 * (time.perf_counter() - start))
                 if turn == 0:
                     truth = case.truth[i]
-                    recalls[name].append(sum(d <= truth[-1] + 1e-4 for _pk, d in rows[: case.k]) / max(len(truth), 1))
+                    best = truth[:10]
+                    recalls[name].append(sum(d <= best[-1] + 1e-5 for _pk, d in rows[:10]) / max(len(best), 1))
                     shares[name].append(len(rows[: case.k]) / max(len(truth), 1))
     return {
         name: Outcome(statistics.mean(recalls[name]), min(shares[name]), statistics.median(times[name]), times[name])

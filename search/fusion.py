@@ -35,12 +35,14 @@ def fuse(
     farthest: float | None,
     *,
     all_near: bool,
+    words_weigh: float = 1.0,
 ) -> Fused:
     """Return everything that the rankings name, best first: exact names, then matches, then weaker matches.
 
     ``near`` are (asset id, distance), nearest first, at least ``WINDOW`` of them unless there are fewer; with
     ``all_near`` there are no others. ``worded`` and ``named`` are ids, best first, all of them. What is worded like the
-    query, or no farther than ``farthest``, is a match; without that limit everything is.
+    query, or no farther than ``farthest``, is a match; without that limit everything is. A place among the worded
+    counts ``words_weigh`` times as much as one among the nearest.
     """
     distances = dict(near)
     ranks = {pk: rank for rank, (pk, _distance) in enumerate(near, start=1)}
@@ -52,7 +54,7 @@ def fuse(
 
     def score(pk: int) -> float:
         rank, text_rank = ranks.get(pk), text_ranks.get(pk)
-        by_words = 1 / (CONSTANT + text_rank) if text_rank else 0.0
+        by_words = words_weigh / (CONSTANT + text_rank) if text_rank else 0.0
         return by_words + 1 / (CONSTANT + rank) if rank and (rank <= WINDOW or not text_rank) else by_words
 
     def place(pk: int) -> tuple[int, float, int]:

@@ -12,25 +12,27 @@ import numpy as np
 import orjson
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.models import F, FilteredRelation, FloatField, Func, Q, QuerySet, Value
 from pgvector.django import HalfVectorField, L2Distance
+from psycopg.errors import QueryCanceled
 
 from assets.models import Asset
 from search.models import EmbeddingModel
 
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
-# Text queries lie outside the pictures' distribution: with fewer candidates the index loses some.
-EF_SEARCH_LEAST, EF_SEARCH_MOST = 400, 1000
+# docs/search-speed.md has what these were chosen by.
+# How many candidates the index keeps: as many more as fewer of them pass the filter.
+EF_SEARCH, EF_SEARCH_OF_FEW, EF_SEARCH_MOST = 200, 400, 1000
+FEW = 20_000
 # Relaxed scans answer slightly out of order: so many rows more than asked for make up for it.
 EXTRA = 20
 # What is asked for where up to how many rows are compared is measured (``calibration``).
 DEPTH = 200
-# A filter that keeps what is far from the query makes the index walk through the whole library. It may visit one row
-# for so many that match; then every matching row is compared after all, and the attempt has cost half as much more.
-MATCHES_PER_VISIT = 6
-# docs/search-speed.md has what these were chosen by.
+# A filter that keeps what is far from the query makes the index walk through the whole library. After so long, in
+# milliseconds and for each thousand matching rows, every one of them is compared after all.
+PATIENCE, PATIENCE_PER_THOUSAND = 100, 5
 
 
 class Neighbours(NamedTuple):
@@ -81,7 +83,7 @@ def neighbours(
     with connections[assets.db].cursor() as cursor:
         planned = _plan(cursor, sql, params)["Plans"][0]["Plan Rows"]  # of what the LIMIT takes its rows from
         if planned > exact_rows(model, count):
-            rows = _by_index(ranked, distance, count, planned // MATCHES_PER_VISIT)
+            rows = _by_index(ranked, distance, count, planned)
             if len(rows) >= count + EXTRA:
                 return Neighbours(rows[:count], "index", planned)
         cursor.execute(sql, params)
@@ -143,17 +145,23 @@ def _distance(vector: np.ndarray, model: EmbeddingModel) -> Func:
     )
 
 
-def _by_index(ranked: "QuerySet[Asset]", distance: Func, count: int, visits: int) -> list[tuple[int, float]]:
+def _by_index(ranked: "QuerySet[Asset]", distance: Func, count: int, planned: int) -> list[tuple[int, float]]:
+    """Return what the index finds, nearest first; nothing when that takes too long."""
     settings = {
         "hnsw.iterative_scan": "relaxed_order",
-        "hnsw.ef_search": min(max(EF_SEARCH_LEAST, 2 * count), EF_SEARCH_MOST),
-        "hnsw.max_scan_tuples": max(visits, 1),
+        "hnsw.ef_search": min(max(EF_SEARCH if planned > FEW else EF_SEARCH_OF_FEW, 2 * count), EF_SEARCH_MOST),
+        "statement_timeout": PATIENCE + PATIENCE_PER_THOUSAND * planned // 1000,
     }
     nearest = ranked.annotate(distance=distance).order_by("distance").values_list("pk", "distance")
-    with transaction.atomic(using=ranked.db):
-        with connections[ranked.db].cursor() as cursor:
+    try:
+        with transaction.atomic(using=ranked.db), connections[ranked.db].cursor() as cursor:
             cursor.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items()))
-        rows = list(nearest[: count + EXTRA])
+            rows = list(nearest[: count + EXTRA])
+            cursor.execute("RESET statement_timeout")  # the transaction around this one, if any, goes on without it
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            return []
+        raise
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
 

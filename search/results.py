@@ -171,13 +171,15 @@ class Results:
     def _ranking(self, depth: int) -> list[Ranked]:
         """The ranking, of which the first ``depth`` are in their final places."""
         worded, named = self._worded, self._named
+        texts = [part.weight for part in self.query.of_kind(Kind.TEXT)]
         if self.model is None:
             return fuse([], worded, named, None, all_near=True).ranking
         first = WINDOW if worded or named else FIRST
+        weight = max(texts, default=0.0) / max(part.weight for part in self.query.parts)
         while True:
             near = self._nearest(depth, first)
             all_near = len(near) < self._asked_for or self._asked_for > DEEPEST
-            ranking, settled = fuse(near, worded, named, self._farthest, all_near=all_near)
+            ranking, settled = fuse(near, worded, named, self._farthest, all_near=all_near, words_weigh=weight)
             if settled >= depth or all_near:
                 return ranking
             depth = self._asked_for + 1

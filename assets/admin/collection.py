@@ -27,8 +27,8 @@ class CollectionAdmin(ModelAdmin):
     list_select_related = ("created_by",)
     list_filter = ("smart",)
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "description", "keeping", "contents")
-    readonly_fields = ("keeping", "contents")
+    fields = ("name", "slug", "description", "kept", "contents")
+    readonly_fields = ("kept", "contents")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         inside = Asset.objects.visible_to(request.user).filter(collections=OuterRef("pk")).order_by()
@@ -56,6 +56,10 @@ class CollectionAdmin(ModelAdmin):
     @display(description=_("Kept"), ordering="smart", label={"smart": "info"})
     def keeping(self, collection: Collection) -> tuple[str, Any]:
         return ("smart", _("by a saved search")) if collection.smart else ("hand", _("by hand"))
+
+    @display(description=_("Kept"))
+    def kept(self, collection: Collection) -> Any:
+        return self.keeping(collection)[1]
 
     @display(description=_("Assets"), ordering="count")
     def contents(self, collection: Any) -> SafeString | str:

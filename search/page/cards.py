@@ -37,7 +37,9 @@ def cards(assets: Iterable[Any], said: Mapping[int, bool]) -> Cards:
     found = Cards([], [])
     for asset in assets:
         hit = asset.hit
-        percent = None if hit.relevance is None else round(100 * hit.relevance)
+        # What is named exactly so is what was asked for, whatever its picture shows.
+        named = any(reason["signal"] == "name" for reason in hit.why)
+        percent = None if hit.relevance is None or named else round(100 * hit.relevance)
         (found.matches if hit.match else found.weaker).append(
             Card(asset, percent, hit.similarity, list(dict.fromkeys(_reasons(hit))), said.get(asset.pk))
         )

@@ -115,6 +115,18 @@ def test_an_index_that_comes_back_short_is_not_believed(library, settings, monke
     assert (len(found.rows), found.mode) == (6, "exact")
 
 
+def test_an_index_that_takes_too_long_is_given_up_and_the_transaction_goes_on(library, settings, monkeypatch):
+    settings.DAM_EXACT_ROWS = 0
+    monkeypatch.setattr(ranking, "PATIENCE", 1)
+    monkeypatch.setattr(ranking, "PATIENCE_PER_THOUSAND", 0)
+    slow = Asset.objects.extra(where=["pg_sleep(0.002) IS NOT NULL"]).tagged("few")
+    found = ranking.neighbours(slow, np.ones(8), 50)
+    assert (len(found.rows), found.mode) == (6, "exact")
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone()[0] == "0"
+
+
 def test_many_matching_rows_are_served_by_the_index_with_room_to_spare(library, settings):
     settings.DAM_EXACT_ROWS = 0
     with connection.cursor() as cursor:
@@ -123,7 +135,7 @@ def test_many_matching_rows_are_served_by_the_index_with_room_to_spare(library, 
         found = ranking.neighbours(Asset.objects.tagged("half"), np.ones(8), 300)
     said = " ".join(query["sql"] for query in queries)
     assert "SET LOCAL hnsw.iterative_scan = relaxed_order" in said
-    assert "SET LOCAL hnsw.max_scan_tuples" in said
+    assert "SET LOCAL statement_timeout" in said
     assert "hnsw.ef_search = 600" in said
     assert found.mode == "index"
     assert [distance for _pk, distance in found.rows] == sorted(distance for _pk, distance in found.rows)
