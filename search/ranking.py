@@ -24,7 +24,7 @@ Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
 # docs/search-speed.md has what these were chosen by.
 # How many candidates the index keeps: as many more as fewer of them pass the filter.
-EF_SEARCH, EF_SEARCH_OF_FEW, EF_SEARCH_MOST = 200, 400, 1000
+EF_SEARCH, EF_SEARCH_OF_FEW, EF_SEARCH_MOST = 400, 600, 1000
 FEW = 20_000
 # Relaxed scans answer slightly out of order: so many rows more than asked for make up for it.
 EXTRA = 20
