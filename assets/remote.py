@@ -147,7 +147,7 @@ def _get(target: _Target, most_bytes: int, deadline: _Deadline) -> bytes | str:
                 f"Accept: image/*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n".encode("ascii")
             )
             wire = _Wire(sock, most_bytes + MOST_OVERHEAD, deadline)
-            response = closing.enter_context(HTTPResponse(wire, method="GET"))  # type: ignore[arg-type]
+            response = closing.enter_context(HTTPResponse(wire, method="GET"))  # type: ignore[arg-type]  # asks for makefile() alone
             response.begin()
             return _read(response, target, most_bytes)
     except TimeoutError:

@@ -158,7 +158,7 @@ def _pictures(scenes: list, pictures: np.ndarray, cut: float) -> None:
         print(f"  cut {value:.3f} {_scores(found >= value, truth)}  matches {(found >= value).sum(1).mean():.0f}")
 
 
-def _composed(encoder, asked, scenes, pictures, texts, truth, numbers) -> None:  # type: ignore[no-untyped-def]
+def _composed(encoder, asked, scenes, pictures, texts, truth, numbers) -> None:
     from search.relevance import CUTS, of_parts
 
     places = encoder.encode_text(list(BACKGROUNDS))

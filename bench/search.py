@@ -30,13 +30,13 @@ SINGLE = {
 def ours(assets: object, vector: object, k: int) -> strategies.Rows:
     from search import ranking
 
-    return ranking.neighbours(assets, vector, k).rows  # type: ignore[arg-type]
+    return ranking.neighbours(assets, vector, k).rows
 
 
 def filters(corpus: object, ks: tuple[int, ...]) -> list[bool]:
     """Print the table of rankings under filters; return whether each row meets its goals."""
     rows = []
-    for case in strategies.cases(corpus, ks=ks):  # type: ignore[arg-type]
+    for case in strategies.cases(corpus, ks=ks):
         if "against" in case.name:  # by the index alone these take a second each
             case.assets, case.vectors, case.truth = case.assets[:6], case.vectors[:6], case.truth[:6]
         rows.append((case, strategies.compare(case, {"ours": ours, "naive": strategies.naive, **SINGLE})))

@@ -13,7 +13,7 @@ import numpy as np
 
 from assets.models import Asset
 from search import ranking, recall
-from search.models import EmbeddingModel
+from search.models import Embedding, EmbeddingModel
 
 SIZES = (500, 1000, 2000, 3000, 5000, 7500, 10_000, 15_000, 20_000, 30_000, 50_000, 75_000, 100_000)
 LEAST, MOST = 1000, 100_000  # what is stored lies between; outside, the clock was disturbed
@@ -39,7 +39,7 @@ def calibrate(model: EmbeddingModel, queries: int = QUERIES) -> list[Timing]:
 
 def measure(model: EmbeddingModel, queries: int = QUERIES) -> Iterator[Timing]:
     """Yield timings of growing sizes, up to the library's own or to where exact takes three times as long."""
-    library = recall.vectors(model).count()
+    library = Embedding.objects.ranked_by(model).count()
     if library < SMALLEST_LIBRARY:
         return
     asked = recall.sample(model, queries)

@@ -117,6 +117,13 @@ class SearchQuery:
         return write(self.of_kind(Kind.TEXT), self.phrases)
 
     @property
+    def box(self) -> str:
+        """Everything but the filters in the language of the box, for a box that has nothing beside it."""
+        mode = f" mode:{self.mode}" if self.mode is not Mode.HYBRID else ""
+        sort = f" sort:{self.sort}" if self.sort is not Sort.RELEVANCE else ""
+        return write(self.parts, self.phrases) + mode + sort
+
+    @property
     def words(self) -> list[str]:
         """The texts to be found among the assets' words."""
         return [part.value for part in self.of_kind(Kind.TEXT) if part.weight > 0]
@@ -212,17 +219,15 @@ class _Reader:
 
     def refuse_mistakes(self, query: SearchQuery) -> None:
         if len(query.parts) + len(query.phrases) > MOST_PARTS:
-            self.errors.setdefault("q", []).append(gettext("A query has at most %d parts.") % MOST_PARTS)
+            self._refuse("q", gettext("A query has at most %d parts.") % MOST_PARTS)
         if any(not SMALLEST <= abs(part.weight) <= LARGEST for part in query.parts):
-            self.errors.setdefault("q", []).append(gettext("Weights added up must be from 0.001 to 100."))
+            self._refuse("q", gettext("Weights added up must be from 0.001 to 100."))
         if len(query.of_kind(Kind.URL)) > MOST_URLS:
-            self.errors.setdefault("url", []).append(gettext("At most %d pictures on the web.") % MOST_URLS)
+            self._refuse("url", gettext("At most %d pictures on the web.") % MOST_URLS)
         if query.parts and not any(part.weight > 0 for part in query.parts):
-            self.errors.setdefault("q", []).append(
-                gettext("There is only something to avoid. Add something to look for, or use a filter.")
-            )
+            self._refuse("q", gettext("There is only something to avoid. Add something to look for, or use a filter."))
         if query.mode is Mode.KEYWORD and len(query.of_kind(Kind.TEXT)) < len(query.parts):
-            self.errors.setdefault("mode", []).append(gettext("By words alone no picture can be searched with."))
+            self._refuse("mode", gettext("By words alone no picture can be searched with."))
         try:
             query.filtered(Asset.objects.none())
         except InvalidQuery as error:
@@ -235,4 +240,7 @@ class _Reader:
         try:
             yield
         except BadPart as error:
-            self.errors.setdefault(name, []).append(str(error))
+            self._refuse(name, str(error))
+
+    def _refuse(self, name: str, message: str) -> None:
+        self.errors.setdefault(name, []).append(message)

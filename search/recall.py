@@ -30,7 +30,7 @@ def probe(model: EmbeddingModel, queries: int = 20) -> RecallProbe | None:
 
     What was measured before is then forgotten: it says nothing about this library.
     """
-    if vectors(model).count() <= ranking.exact_rows(model):
+    if Embedding.objects.ranked_by(model).count() <= ranking.exact_rows(model):
         RecallProbe.objects.filter(model=model).delete()
         return None
     asked = sample(model, queries)
@@ -97,11 +97,6 @@ def by_index(model: EmbeddingModel) -> EmbeddingModel:
     return EmbeddingModel(pk=model.pk, name=model.name, dimensions=model.dimensions, exact_rows=0)
 
 
-def vectors(model: EmbeddingModel) -> Any:
-    """The rows of this model that a ranking may return."""
-    return Embedding.objects.filter(model=model, segment=0, vector__isnull=False)
-
-
 def _texts(model: EmbeddingModel, count: int) -> list[np.ndarray]:
     titled = _picked(Asset.objects.exclude(title=""), count)
     titles = Asset.objects.filter(pk__in=titled).values_list("title", flat=True)
@@ -118,7 +113,8 @@ def _texts(model: EmbeddingModel, count: int) -> list[np.ndarray]:
 
 
 def _between_pictures(model: EmbeddingModel, count: int) -> list[np.ndarray]:
-    rows = vectors(model).filter(pk__in=_picked(vectors(model), 2 * count)).values_list("vector", flat=True)
+    embedded = Embedding.objects.ranked_by(model)
+    rows = embedded.filter(pk__in=_picked(embedded, 2 * count)).values_list("vector", flat=True)
     kept = [np.asarray(vector, dtype=np.float32) for vector in rows]
     random.shuffle(kept)
     mixed = [one + 0.5 * other for one, other in zip(kept, kept[1:] + kept[:1], strict=True)][:count]

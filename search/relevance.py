@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from django.db.models import QuerySet
 
 from search.encoders import ModelUnavailable
 from search.models import Calibration, Embedding, EmbeddingModel, NoActiveModel
@@ -61,8 +60,8 @@ def relevance(parts: Sequence[tuple[float, str, np.ndarray]], model: EmbeddingMo
     ``parts`` are (weight, "text" or "picture", unit vector of shape (dimensions,)); the query ranks by the distance to
     their weighted sum scaled to length 1. None as well when they cancel each other out: nothing is near to nothing.
     """
-    numbers = Calibration.objects.filter(model=model).values_list("numbers", flat=True).first()
-    return of_parts(parts, numbers) if numbers else None
+    measured = getattr(model, "calibration", None)  # read with the model
+    return of_parts(parts, measured.numbers) if measured else None
 
 
 def of_parts(parts: Sequence[tuple[float, str, np.ndarray]], numbers: dict[str, dict[str, float]]) -> Relevance | None:
@@ -87,7 +86,7 @@ def calibrate(model: EmbeddingModel) -> Calibration | None:
 
     Raises ``encoders.ModelUnavailable``. Reads up to 2,000 vectors, encodes some 170 texts.
     """
-    ids = list(_vectors(model).values_list("pk", flat=True))
+    ids = list(Embedding.objects.ranked_by(model).values_list("pk", flat=True))
     if len(ids) < FEWEST:
         return None
     chosen = random.sample(ids, min(SAMPLE, len(ids)))
@@ -119,7 +118,7 @@ def _background(cosines: np.ndarray) -> dict[str, float]:
 
 def due(model: EmbeddingModel) -> bool:
     """Whether the library can be calibrated and was not, or has doubled since."""
-    count = _vectors(model).count()
+    count = Embedding.objects.ranked_by(model).count()
     known = Calibration.objects.filter(model=model).values_list("library", flat=True).first()
     return count >= FEWEST and (known is None or count >= 2 * known)
 
@@ -132,7 +131,3 @@ def calibrate_when_due() -> None:
             calibrate(model)
     except (NoActiveModel, ModelUnavailable) as error:
         logger.warning("Relevance is not calibrated: %s", error)
-
-
-def _vectors(model: EmbeddingModel) -> "QuerySet[Embedding]":
-    return Embedding.objects.filter(model=model, segment=0, vector__isnull=False).order_by()

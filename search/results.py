@@ -246,7 +246,11 @@ class Results:
         distances = self._measured(places)
         worded = {place.pk for place in places}.intersection(self._worded)
         reasons = fulltext.reasons(sorted(worded), self.query.words) if worded else {}
-        return [(place.pk, self._hit(place, distances.get(place.pk), reasons.get(place.pk, []))) for place in places]
+        named = set(self._named)
+        return [
+            (place.pk, self._hit(place, distances.get(place.pk), reasons.get(place.pk, []), named=place.pk in named))
+            for place in places
+        ]
 
     def _measured(self, places: list[Ranked]) -> dict[int, float]:
         """Distances, also of what was found by its words alone."""
@@ -257,11 +261,8 @@ class Results:
             known |= dict(ranking.neighbours(rows, self._vector, len(unknown), self.model).rows)
         return known
 
-    def _hit(self, place: Ranked, distance: float | None, words: list[dict[str, Any]]) -> Hit:
-        why: list[dict[str, Any]] = []
-        if self.query.mode is not Mode.SEMANTIC:
-            why += [{"signal": "name"}] if place.pk in self._named else []
-            why += words
+    def _hit(self, place: Ranked, distance: float | None, words: list[dict[str, Any]], *, named: bool) -> Hit:
+        why = [{"signal": "name"}, *words] if named else [*words]
         if distance is not None:
             why.append({"signal": "picture", "similarity": round(ranking.similarity(distance), 4)})
         share = self._relevance.of(distance) if self._relevance and distance is not None else None

@@ -4,14 +4,13 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from assets.admin.base import ModelAdmin
-from assets.admin.display import thumbnail_url
+from assets.admin.display import assets_of, thumbnail_url
 from assets.admin.forms import SlugForm
 from assets.ledger import State
 from assets.models import Asset, Collection
@@ -65,5 +64,4 @@ class CollectionAdmin(ModelAdmin):
     def contents(self, collection: Any) -> SafeString | str:
         if collection.pk is None:
             return "–"
-        url = f"{reverse('admin:assets_asset_changelist')}?collection={collection.pk}"
-        return format_html('<a class="dam-link" href="{}">{}</a>', url, collection.count)
+        return assets_of(collection, collection.count)

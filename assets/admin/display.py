@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from assets.ledger import State
-from assets.models import Asset, Tag
+from assets.models import Asset, Collection, Tag
 
 # How a state of the ledger is coloured.
 STATE_LABELS = {State.READY: "success", State.PENDING: "info", State.QUARANTINED: "danger"}
@@ -35,6 +35,12 @@ def thumbnail(asset: Asset) -> SafeString:
         why,
         sign,
     )
+
+
+def assets_of(collection: Collection, text: Any) -> SafeString:
+    """A link to the collection's assets in the asset list."""
+    url = f"{reverse('admin:assets_asset_changelist')}?collection={collection.pk}"
+    return format_html('<a class="dam-link" href="{}">{}</a>', url, text)
 
 
 def tag_labels(tags: Iterable[Tag]) -> SafeString:

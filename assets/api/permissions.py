@@ -1,6 +1,14 @@
 from typing import Any
 
-from rest_framework.permissions import SAFE_METHODS, DjangoModelPermissions
+from django.conf import settings
+from rest_framework.permissions import SAFE_METHODS, BasePermission, DjangoModelPermissions
+
+
+class MayRead(BasePermission):
+    """Who may read the library may ask, in whatever way."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return bool(request.user.is_authenticated or settings.DAM_PUBLIC_READ)
 
 
 class ReadOrModelPermissions(DjangoModelPermissions):
@@ -9,8 +17,6 @@ class ReadOrModelPermissions(DjangoModelPermissions):
     authenticated_users_only = False
 
     def has_permission(self, request: Any, view: Any) -> bool:
-        from django.conf import settings
-
         if request.method in SAFE_METHODS:
-            return bool(request.user.is_authenticated or settings.DAM_PUBLIC_READ)
+            return MayRead().has_permission(request, view)
         return bool(request.user.is_authenticated and super().has_permission(request, view))

@@ -27,7 +27,7 @@ from assets.models import Asset
 from assets.querysets import AssetQuerySet
 from search.admin.suggestions import SuggestionsMixin
 from search.encoders import ModelUnavailable
-from search.language import Kind, write
+from search.language import Kind
 from search.models import Embedding, EmbeddingModel, Judgment, NoActiveModel
 from search.query import InvalidQuery, Mode, SearchQuery
 from search.results import Hit, Results, search
@@ -92,10 +92,7 @@ class SearchedChangeList(ChangeList):
         parts = {part.value: part for part in query.of_kind(Kind.LIKE)}
         assets = self.root_queryset.filter(pk__in=parts)
         without = {asset: query.replacing(parts[str(asset.pk)], None) for asset in assets}
-        return [
-            Like(asset, self.get_query_string({SEARCH_VAR: write(rest.parts, rest.phrases) or None}))
-            for asset, rest in without.items()
-        ]
+        return [Like(asset, self.get_query_string({SEARCH_VAR: rest.box or None})) for asset, rest in without.items()]
 
 
 def answer(request: HttpRequest, box: str, among: AssetQuerySet, ordering: Any) -> Results:

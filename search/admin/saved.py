@@ -17,10 +17,10 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from assets.admin.base import ModelAdmin
+from assets.admin.display import assets_of
 from search import saved
-from search.language import write
 from search.models import SavedSearch
-from search.query import InvalidQuery, Mode, SearchQuery, Sort
+from search.query import InvalidQuery
 
 
 class SavedSearchForm(forms.ModelForm):
@@ -71,7 +71,7 @@ class SavedSearchForm(forms.ModelForm):
         try:
             return check()
         except InvalidQuery as error:
-            raise forms.ValidationError([text for texts in error.errors.values() for text in texts]) from error
+            raise forms.ValidationError(error.all_messages) from error
 
 
 @admin.action(description=_("Refresh now"), permissions=["change"])
@@ -135,8 +135,7 @@ class SavedSearchAdmin(ModelAdmin):
     def members(self, row: SavedSearch) -> SafeString | str:
         if row.collection is None:
             return "–"
-        url = f"{reverse('admin:assets_asset_changelist')}?collection={row.collection_id}"
-        return format_html('<a class="dam-link" href="{}">{}</a>', url, row.collection)
+        return assets_of(row.collection, str(row.collection))
 
     @display(description=_("Query"))
     def asked(self, row: SavedSearch) -> str:
@@ -148,19 +147,10 @@ class SavedSearchAdmin(ModelAdmin):
             return "–"
         link = format_html('<a class="dam-link" href="{}?{}">{}</a>', reverse("search"), row.query, _("Page"))
         try:
-            box = _box(saved.query_of(row))
+            query = saved.query_of(row)
         except InvalidQuery:
             return link
-        if box is None:
+        if query.filters:  # these are set beside that list's box
             return link
-        address = f"{reverse('admin:assets_asset_changelist')}?{urlencode({'q': box})}"
+        address = f"{reverse('admin:assets_asset_changelist')}?{urlencode({'q': query.box})}"
         return format_html('{} · <a class="dam-link" href="{}">{}</a>', link, address, _("List"))
-
-
-def _box(query: SearchQuery) -> str | None:
-    """What asks the same in the search box of the asset list; None with filters, which are set beside that box."""
-    if query.filters:
-        return None
-    mode = f" mode:{query.mode}" if query.mode is not Mode.HYBRID else ""
-    sort = f" sort:{query.sort}" if query.sort is not Sort.RELEVANCE else ""
-    return write(query.parts, query.phrases) + mode + sort

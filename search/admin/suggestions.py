@@ -50,7 +50,7 @@ class SuggestionsMixin:
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         asset = kwargs.get("obj")
         more = suggestions_for(asset) if asset and self.has_change_permission(request, asset) else {}
-        return super().render_change_form(request, context | more, *args, **kwargs)  # type: ignore[misc]
+        return super().render_change_form(request, context | more, *args, **kwargs)  # type: ignore[misc]  # too
 
     def suggested_tags_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if request.method != "POST":

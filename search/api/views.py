@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.paginator import Paginator
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import FormParser, MultiPartParser
-from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from assets.api.pagination import Pagination
 from assets.api.parsers import JSONParser
+from assets.api.permissions import MayRead
 from assets.api.representation import Representation, rows
 from assets.models import Asset
 from search import query_pictures
@@ -46,13 +45,6 @@ class SearchPagination(Pagination):
         if self.page.paginator.per_page != self.page_size:
             params["page_size"] = str(self.page.paginator.per_page)
         return f"{reverse('api:search', request=self.request)}?{params.urlencode()}"
-
-
-class MayRead(BasePermission):
-    """Who may read the library may ask, in whatever way."""
-
-    def has_permission(self, request: Any, view: Any) -> bool:
-        return bool(request.user.is_authenticated or settings.DAM_PUBLIC_READ)
 
 
 _TEXT = {"type": "array", "items": {"type": "string"}}
@@ -103,14 +95,12 @@ class SearchView(GenericAPIView):
         return self._answer(params)
 
     def _answer(self, params: Any) -> Response:
-        if not params:
-            raise ValidationError({"q": "Say what to look for: q, like, picture, url, or a filter."})
         if "q" in params and not any(text.strip() for text in params.getlist("q")):
             raise ValidationError({"q": "Say what to look for."})
         with answered():
             query = SearchQuery.parse(params)
             if not query:
-                raise ValidationError({"q": "Say what to look for."})
+                raise ValidationError({"q": "Say what to look for: q, like, picture, url, or a filter."})
             self._count_pictures(len(query.of_kind(Kind.URL)))
             results = search(query, self.request.user)
             page: Any = self.paginate_queryset(results)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ class EmbeddingModelQuerySet(models.QuerySet["EmbeddingModel"]):
 
     def active(self) -> "EmbeddingModel":
         """The model that answers queries; raise NoActiveModel when none is set up yet."""
-        model = self.filter(state=EmbeddingModel.State.ACTIVE).first()
+        model = self.filter(state=EmbeddingModel.State.ACTIVE).select_related("calibration").first()
         if model is None:
             raise NoActiveModel("No embedding model is set up yet: run `manage.py register_model`.")
         return model
@@ -107,6 +107,10 @@ class EmbeddingModel(models.Model):
 
 
 class EmbeddingQuerySet(LedgerQuerySet):
+    def ranked_by(self, model: EmbeddingModel) -> "EmbeddingQuerySet":
+        """The rows that a ranking in this model's space may return."""
+        return self.filter(model=model, segment=0, vector__isnull=False)
+
     def owe_all(self, model: EmbeddingModel) -> int:
         """Insert the rows that live assets have not yet got for this model; return how many."""
         missing = Asset.objects.exclude(embeddings__model=model).values_list("pk", flat=True)
