@@ -145,13 +145,12 @@ def test_it_is_measured_again_once_the_library_has_doubled(library: Callable[[in
     assert Calibration.objects.get().library == 40
 
 
-def test_a_search_costs_one_query(
+def test_the_calibration_is_read_with_the_model(
     library: Callable[[int], EmbeddingModel], django_assert_num_queries: Callable[[int], CaptureQueriesContext]
 ):
-    model = library(20)
-    calibrate(model)
+    calibrate(library(20))
     with django_assert_num_queries(1):
-        relevance([(1, "text", unit(1)), (1, "picture", unit(0, 1))], model)
+        assert relevance([(1, "text", unit(1)), (1, "picture", unit(0, 1))], EmbeddingModel.objects.active())
 
 
 def test_the_sweep_goes_on_while_the_model_is_not_to_be_had(
