@@ -41,7 +41,7 @@ class LedgerQuerySet(models.QuerySet):
             ids = list(free.filter(attempts=0).values_list("pk", flat=True)[:limit])
             ids = ids or list(free.values_list("pk", flat=True)[:1])
             claimed = self.model._default_manager.filter(pk__in=ids)
-            claimed.update(attempts=F("attempts") + 1, leased_until=Now() + LEASE)
+            claimed.update(attempts=F("attempts") + 1, leased_until=Now() + LEASE, started_at=Now())
             return list(claimed.order_by("pk"))
 
     def release(self, rows: list[Any], *, retry_in: timedelta = timedelta(0)) -> None:
@@ -51,17 +51,15 @@ class LedgerQuerySet(models.QuerySet):
 
     def complete(self, row: Any, **values: Any) -> bool:
         """Write the result of a claimed row and mark it ready; False when it was claimed by somebody else since."""
-        done = self._still_leased([row]).update(state=State.READY, problem="", leased_until=None, **values)
-        return bool(done)
+        return bool(self._end(row, State.READY, "", **values))
 
     def fail(self, row: Any, problem: str) -> None:
         """Record why an attempt failed; the last one quarantines the row."""
-        state = State.QUARANTINED if row.attempts >= MAX_ATTEMPTS else State.PENDING
-        self._still_leased([row]).update(state=state, problem=problem[:1000], leased_until=None)
+        self._end(row, State.QUARANTINED if row.attempts >= MAX_ATTEMPTS else State.PENDING, problem)
 
     def quarantine(self, row: Any, problem: str) -> None:
         """Record a failure that another attempt cannot mend."""
-        self._still_leased([row]).update(state=State.QUARANTINED, problem=problem[:1000], leased_until=None)
+        self._end(row, State.QUARANTINED, problem)
 
     def quarantine_exhausted(self) -> int:
         """Quarantine rows whose last attempt ended with its worker; return how many."""
@@ -71,7 +69,14 @@ class LedgerQuerySet(models.QuerySet):
 
     def retry(self) -> int:
         """Owe these rows again, from the start; return how many."""
-        return self.update(state=State.PENDING, attempts=0, leased_until=None, problem="")
+        return self.update(
+            state=State.PENDING, attempts=0, leased_until=None, problem="", started_at=None, finished_at=None
+        )
+
+    def _end(self, row: Any, state: State, problem: str, **values: Any) -> int:
+        """Record how an attempt ended; ``claim`` wrote when it began, both on the database's clock."""
+        values |= {"state": state, "problem": problem[:1000], "leased_until": None, "finished_at": Now()}
+        return self._still_leased([row]).update(**values)
 
     def _still_leased(self, rows: list[Any]) -> models.QuerySet:
         """Of these claimed rows the ones that nobody else has claimed since; one claim gives one ``leased_until``."""
@@ -86,6 +91,9 @@ class Ledger(models.Model):
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
     leased_until = models.DateTimeField(null=True, editable=False)
     problem = models.TextField(_("problem"), blank=True, editable=False)
+    # The last attempt, on the database's clock.
+    started_at = models.DateTimeField(_("started"), null=True, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
 
     class Meta:
         abstract = True

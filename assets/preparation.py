@@ -38,13 +38,13 @@ def sandbox() -> Sandbox:
 def prepare_batch() -> int:
     """Prepare up to ``BATCH`` pending assets; return how many were claimed."""
     claimed = Asset.objects.claim(BATCH)
-    pictures: dict[int, Image.Image] = {}
+    pictures: dict[tuple[int, int], Image.Image] = {}
     for asset, outcome in zip(claimed, sandbox().map(_try_to_decode, claimed), strict=True):
         match outcome:
             case Decoded():
                 try:
                     if _store(asset, outcome):
-                        pictures[asset.pk] = outcome.picture
+                        pictures[asset.pk, 0] = outcome.picture
                 except DataError as refusal:  # something that this file says of itself cannot be stored
                     Asset.objects.fail(asset, str(refusal))
             case DecoderDied() | FileNotFoundError():
@@ -103,7 +103,7 @@ def _store(asset: Asset, decoded: Decoded) -> bool:
             Rendition.objects.bulk_create(
                 rows,
                 update_conflicts=True,
-                unique_fields=["asset", "preset"],
+                unique_fields=["asset", "preset", "segment"],
                 update_fields=["file", "mime_type", "width", "height", "size"],
             )
     if not still_there:

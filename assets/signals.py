@@ -10,7 +10,7 @@ from assets import doorbell, ingest
 from assets.ledger import State
 from assets.models import Asset
 
-# Sent by assets.preparation after a batch, with ``pictures: dict[asset id, PIL.Image]``: RGB, upright, as decoded.
+# Sent by assets.preparation after a batch, with ``pictures: dict[(asset id, segment), PIL.Image]``: RGB, upright.
 # It spares the receiver a second decoding; who misses it can read the preview rendition later.
 prepared = Signal()
 

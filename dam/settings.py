@@ -184,6 +184,10 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # --- Search ---------------------------------------------------------------------------------------------------------
 # "emoji-scenes" (bundled), an open_clip "ARCHITECTURE/WEIGHTS" pair, or "ARCHITECTURE:/path/to/checkpoint".
 DAM_MODEL = env.str("DAM_MODEL", default="emoji-scenes")
+# Where the process that holds the models listens (`manage.py encoder`): unix:/path or http://host:port. Without it each
+# process loads the models that it needs.
+DAM_ENCODER_URL = env.str("DAM_ENCODER_URL", default="")
+DAM_ENCODER_TOKEN = env.str("DAM_ENCODER_TOKEN", default="")
 DAM_MODEL_CACHE = env.str("DAM_MODEL_CACHE", default=None)
 # Rankings over at most this many matching rows compare every one of them; larger ones may use the HNSW index.
 DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)

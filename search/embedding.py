@@ -18,6 +18,9 @@ from search.models import Embedding, EmbeddingModel
 
 logger = logging.getLogger(__name__)
 
+# RGB pictures by asset id and segment (0 is the whole).
+Pictures = dict[tuple[int, int], Image.Image]
+
 BATCH = 32
 # How long to leave a row alone when its picture could not be read or its model could not be had.
 PAUSE = timedelta(seconds=10)
@@ -29,31 +32,31 @@ class InvalidVector(ValueError):
     """An encoder returned what is no unit vector of its space."""
 
 
-def embed_batch(pictures: dict[int, Image.Image] | None = None) -> int:
+def embed_batch(pictures: Pictures | None = None) -> int:
     """Embed up to ``BATCH`` owed rows of every live model; return how many were claimed.
 
-    With ``pictures`` (asset id → RGB) only the rows of these assets, from these pictures; without, rows of any
-    prepared asset, from its preview rendition.
+    With ``pictures`` only the rows of these assets, from these pictures; without, rows of any prepared asset, from
+    preview renditions.
     """
     claimed = 0
     for model in EmbeddingModel.objects.live():
         owed = Embedding.objects.filter(model=model, asset__state=State.READY)
         if pictures is not None:
-            owed = owed.filter(asset__in=list(pictures))
+            owed = owed.filter(asset__in={asset_id for asset_id, _segment in pictures})
         rows = owed.claim(BATCH)
         claimed += len(rows)
         _embed(model, rows, pictures or {})
     return claimed
 
 
-def _embed(model: EmbeddingModel, rows: list[Embedding], pictures: dict[int, Image.Image]) -> None:
+def _embed(model: EmbeddingModel, rows: list[Embedding], pictures: Pictures) -> None:
     assets = Asset.objects.prefetch_related("renditions").in_bulk([row.asset_id for row in rows])
     readable: list[tuple[Embedding, Image.Image]] = []
     for row in rows:
         if (asset := assets.get(row.asset_id)) is None:
             continue  # deleted meanwhile, and its row with it
         try:
-            readable.append((row, pictures.get(row.asset_id) or _preview(asset)))
+            readable.append((row, pictures.get((row.asset_id, row.segment)) or _preview(asset, row.segment)))
         except (Undecodable, FileNotFoundError) as error:
             logger.warning("Embedding of asset %s: %s", row.asset_id, error)
             Embedding.objects.fail(row, f"its preview cannot be read: {error}")
@@ -75,8 +78,8 @@ def _embed(model: EmbeddingModel, rows: list[Embedding], pictures: dict[int, Ima
             Embedding.objects.fail(row, str(error))
 
 
-def _preview(asset: Asset) -> Image.Image:
-    rendition = asset.rendition("preview")
+def _preview(asset: Asset, segment: int) -> Image.Image:
+    rendition = asset.rendition("preview", segment)
     if rendition is None:
         raise FileNotFoundError("the asset has no preview rendition")
     with local_copy(rendition.file) as path:

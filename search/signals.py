@@ -23,7 +23,7 @@ def owe_embedding(sender: type[Asset], instance: Asset, created: bool, raw: bool
 
 
 @receiver(prepared, dispatch_uid="search.embed_prepared")
-def embed_prepared(sender: type[Asset], pictures: dict[int, Any], **kwargs: Any) -> None:
+def embed_prepared(sender: type[Asset], pictures: dict[tuple[int, int], Any], **kwargs: Any) -> None:
     embed_batch(pictures)
 
 

@@ -26,9 +26,10 @@ def sweep() -> None:
         Embedding.objects.owe_all(model)
     if Embedding.objects.claimable().filter(asset__state=State.READY).exists():
         doorbell.ring("search.tasks.embed_pending")
-    building = EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING).order_by("-pk").first()
-    if building and building.is_complete():
-        building.activate()
+    building = EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING, switch_when_complete=True)
+    for model in building.order_by("pk"):
+        if model.is_complete():
+            model.activate()
     calibrate_when_due()
 
 

@@ -22,7 +22,7 @@ def rows(assets: AssetQuerySet) -> list[dict[str, Any]]:
     """Return the rows of these assets, in one query and in no order."""
     tags = Asset.tags.through.objects.filter(asset_id=OuterRef("pk")).order_by("tag__name").values("tag__slug")
     links = Collection.assets.through.objects.filter(asset_id=OuterRef("pk"))
-    presets = Rendition.objects.filter(asset_id=OuterRef("pk")).order_by("pk").values("preset")
+    presets = Rendition.objects.filter(asset_id=OuterRef("pk"), segment=0).order_by("pk").values("preset")
     found = assets.order_by().values(
         *PLAIN,
         tag_slugs=ArraySubquery(tags),
@@ -39,7 +39,7 @@ def row_of(asset: Asset) -> dict[str, Any]:
         **{name: getattr(asset, name) for name in PLAIN},
         "tag_slugs": [tag.slug for tag in asset.tags.all()],
         "collection_slugs": [collection.slug for collection in asset.collections.all()],
-        "presets": [rendition.preset for rendition in asset.renditions.all()],
+        "presets": [rendition.preset for rendition in asset.renditions.all() if not rendition.segment],
         "uploader": asset.uploaded_by and asset.uploaded_by.get_username(),
     }
 

@@ -1,5 +1,6 @@
 from assets.models.asset import Asset, Kind, Rendition
 from assets.models.collection import Collection
+from assets.models.segment import Segment
 from assets.models.tag import Tag
 
-__all__ = ["Asset", "Collection", "Kind", "Rendition", "Tag"]
+__all__ = ["Asset", "Collection", "Kind", "Rendition", "Segment", "Tag"]

@@ -85,16 +85,18 @@ class Asset(Ledger):
     def get_absolute_url(self) -> str:
         return reverse("asset", args=[self.pk])
 
-    def rendition(self, preset: str) -> "Rendition | None":
+    def rendition(self, preset: str, segment: int = 0) -> "Rendition | None":
         """The stored rendition of this preset; uses prefetched rows where there are some."""
-        return next((rendition for rendition in self.renditions.all() if rendition.preset == preset), None)
+        wanted = (preset, segment)
+        return next((found for found in self.renditions.all() if (found.preset, found.segment) == wanted), None)
 
 
 class Rendition(models.Model):
-    """A derived file of an asset, unique per preset."""
+    """A derived file of an asset, unique per preset; of the whole (0), or of the segment of this number."""
 
     asset = models.ForeignKey(Asset, models.CASCADE, related_name="renditions")
     preset = models.CharField(_("preset"), max_length=20)
+    segment = models.PositiveIntegerField(_("segment"), default=0)
     file = models.FileField(_("file"), storage=storage.renditions, max_length=200)
     mime_type = models.CharField(_("MIME type"), max_length=100)
     width = models.PositiveIntegerField(_("width in pixels"))
@@ -104,7 +106,7 @@ class Rendition(models.Model):
     class Meta:
         verbose_name = _("rendition")
         verbose_name_plural = _("renditions")
-        constraints = [models.UniqueConstraint(fields=["asset", "preset"], name="one_rendition_per_preset")]
+        constraints = [models.UniqueConstraint(fields=["asset", "preset", "segment"], name="one_rendition_per_preset")]
 
     def __str__(self) -> str:
         return f"{self.preset} of {self.asset_id}"

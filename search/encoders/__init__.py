@@ -5,6 +5,8 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
+from django.conf import settings
+from django.utils.module_loading import import_string
 from PIL import Image
 
 
@@ -12,36 +14,71 @@ class ModelUnavailable(Exception):
     """A model cannot be loaded; the message names the ways out."""
 
 
+class Unsupported(ValueError):
+    """The model encodes no pictures, or no text."""
+
+
 class Encoder(Protocol):
     """One embedding space.
 
     ``encode_images`` and ``encode_text`` return float32 arrays of shape (n, ``dimensions``), each row of length 1.
+    Where ``takes_pictures`` or ``takes_text`` is false, the method raises Unsupported.
     """
 
     name: str
     dimensions: int
+    takes_pictures: bool
+    takes_text: bool
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray: ...
 
     def encode_text(self, texts: list[str]) -> np.ndarray: ...
 
 
+# Families of models, by the prefix of their names; without a prefix of these a name is open_clip's.
+HERE = {
+    "chinese-clip": "search.encoders.chinese_clip.ChineseClipEncoder",
+    "sentence-transformers": "search.encoders.sentence_transformers.SentenceTransformersEncoder",
+    "torchvision": "search.encoders.torchvision.TorchvisionEncoder",
+}
+# Services of others, by the protocol that they speak.
+ELSEWHERE = {
+    "clip-as-service": "search.encoders.remote.clip_as_service.ClipAsServiceEncoder",
+    "roboflow": "search.encoders.remote.roboflow.RoboflowEncoder",
+    "sagemaker": "search.encoders.remote.feature_extraction.SageMakerEncoder",
+    "huggingface": "search.encoders.remote.feature_extraction.HuggingFaceEncoder",
+    "openai": "search.encoders.remote.openai.OpenAIEncoder",
+}
+OPEN_CLIP = "search.encoders.open_clip.OpenClipEncoder"
+
 _loading = threading.Lock()
 
 
 def get_encoder(name: str) -> Encoder:
-    """Return the encoder of the named model, loaded once per process; raise ModelUnavailable.
+    """Return the encoder of the named model, made once per process; raise ModelUnavailable.
 
-    ``name`` is as in ``DAM_MODEL``.
+    ``name`` is as in ``DAM_MODEL``. With ``DAM_ENCODER_URL`` our own models are asked of that process (``manage.py
+    encoder``), and none is loaded here.
     """
     with _loading:  # two requests that come first together must not load it twice
-        return _load(name)
+        return _made(name)
 
 
-@lru_cache(maxsize=2)  # the active model, and the one that is being built
-def _load(name: str) -> Encoder:
-    # Imported here because torch takes seconds and hundreds of megabytes: a process that asks for no encoder does
-    # not pay them.
-    from search.encoders.open_clip import OpenClipEncoder
+# Imported by name and only when asked for: torch takes seconds and hundreds of megabytes, and a process that loads no
+# model does not pay them.
+@lru_cache(maxsize=4)
+def _made(name: str) -> Encoder:
+    if path := ELSEWHERE.get(_family(name)):
+        return import_string(path)(name)
+    if settings.DAM_ENCODER_URL:
+        return import_string("search.encoders.service.ServiceEncoder")(name)
+    return load(name)
 
-    return OpenClipEncoder(name)
+
+def load(name: str) -> Encoder:
+    """Load a model into this process."""
+    return import_string(HERE.get(_family(name), OPEN_CLIP))(name)
+
+
+def _family(name: str) -> str:
+    return name.partition(":")[0]

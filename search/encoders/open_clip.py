@@ -53,6 +53,8 @@ class OpenClipEncoder:
     Raises ModelUnavailable when the model cannot be had, with the ways out.
     """
 
+    takes_pictures = takes_text = True
+
     def __init__(self, name: str) -> None:
         self.name = name
         architecture, weights = _resolve(name)

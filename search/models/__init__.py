@@ -9,6 +9,7 @@ from search.models.embedding import (
 )
 from search.models.measurement import Calibration, Judgment, RecallProbe
 from search.models.query_picture import QueryPicture
+from search.models.query_vector import QueryVector
 from search.models.saved_search import SavedSearch
 from search.models.tag_rejection import TagRejection
 
@@ -22,6 +23,7 @@ __all__ = [
     "Judgment",
     "NoActiveModel",
     "QueryPicture",
+    "QueryVector",
     "RecallProbe",
     "SavedSearch",
     "TagRejection",

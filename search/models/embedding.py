@@ -1,6 +1,9 @@
 """Embedding spaces, and what each made of every asset."""
 
+from typing import Any
+
 from django.db import connection, models, transaction
+from django.db.models.functions import Now
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
@@ -16,8 +19,12 @@ class EmbeddingModelQuerySet(models.QuerySet["EmbeddingModel"]):
         return self.filter(state__in=[EmbeddingModel.State.BUILDING, EmbeddingModel.State.ACTIVE])
 
     def active(self) -> "EmbeddingModel":
-        """The model that answers queries; raise NoActiveModel when none is set up yet."""
-        model = self.filter(state=EmbeddingModel.State.ACTIVE).select_related("calibration").first()
+        """The model that answers queries: the active space of pictures that may be asked by text.
+
+        Raise NoActiveModel when none is set up yet.
+        """
+        spaces = self.filter(state=EmbeddingModel.State.ACTIVE, embeds=EmbeddingModel.Embeds.PICTURE)
+        model = spaces.filter(asked_by_text=True).select_related("calibration").first()
         if model is None:
             raise NoActiveModel("No embedding model is set up yet: run `manage.py register_model`.")
         return model
@@ -28,16 +35,34 @@ class NoActiveModel(Exception):
 
 
 class EmbeddingModel(models.Model):
-    """One embedding space. A new one is built beside the active one and takes over in one transaction."""
+    """One embedding space: what it embeds of an asset, and what it may be asked by.
+
+    A new one is built beside the active one of its ``slot`` and takes over in one transaction. Spaces of different
+    slots are active side by side: one of pictures asked by text and picture, one of descriptions, one of pictures
+    asked by pictures alone.
+    """
 
     class State(models.TextChoices):
         BUILDING = "building", _("building")
         ACTIVE = "active", _("active")
         RETIRED = "retired", _("retired")
 
+    class Embeds(models.TextChoices):
+        PICTURE = "picture", _("picture")
+        DESCRIPTION = "description", _("description")
+
     name = models.CharField(_("name"), max_length=255, unique=True)
     dimensions = models.PositiveSmallIntegerField(_("dimensions"))
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.BUILDING)
+    embeds = models.CharField(_("embeds"), max_length=11, choices=Embeds, default=Embeds.PICTURE, editable=False)
+    asked_by_text = models.BooleanField(_("asked by text"), default=True, editable=False)
+    asked_by_picture = models.BooleanField(_("asked by picture"), default=True, editable=False)
+    switch_when_complete = models.BooleanField(
+        _("takes over when complete"),
+        default=True,
+        help_text=_("Otherwise it waits, complete, until somebody switches to it."),
+    )
+    activated_at = models.DateTimeField(_("active since"), null=True, editable=False)
     exact_rows = models.PositiveIntegerField(
         _("exact up to"),
         null=True,
@@ -55,12 +80,19 @@ class EmbeddingModel(models.Model):
         verbose_name_plural = _("embedding models")
         constraints = [
             models.UniqueConstraint(
-                fields=["state"], condition=models.Q(state="active"), name="one_active_embedding_model"
+                fields=["embeds", "asked_by_text", "asked_by_picture"],
+                condition=models.Q(state="active"),
+                name="one_active_embedding_model",
             )
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def slot(self) -> dict[str, Any]:
+        """The columns that say which models may take each other's place."""
+        return {name: getattr(self, name) for name in ("embeds", "asked_by_text", "asked_by_picture")}
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -74,10 +106,11 @@ class EmbeddingModel(models.Model):
     def activate(self) -> None:
         """Answer queries with this model from now on; the one before is kept, retired."""
         with transaction.atomic():
-            others = EmbeddingModel.objects.select_for_update().filter(state=self.State.ACTIVE).exclude(pk=self.pk)
-            others.update(state=self.State.RETIRED)
-            self.state = self.State.ACTIVE
-            self.save(update_fields=["state"])
+            active = EmbeddingModel.objects.select_for_update().filter(state=self.State.ACTIVE, **self.slot)
+            active.exclude(pk=self.pk).update(state=self.State.RETIRED)
+            self.state, self.activated_at = self.State.ACTIVE, Now()
+            self.save(update_fields=["state", "activated_at"])
+        self.refresh_from_db(fields=["activated_at"])
 
     def create_index(self) -> None:
         """Create this model's HNSW index, unless it is there; searches go on meanwhile.
@@ -156,10 +189,18 @@ def register_model(name: str) -> tuple[EmbeddingModel, bool]:
     """
     known = EmbeddingModel.objects.filter(name=name).first()
     if known is None:
-        dimensions = get_encoder(name).dimensions
-        first = not EmbeddingModel.objects.exists()
-        state = EmbeddingModel.State.ACTIVE if first else EmbeddingModel.State.BUILDING
-        known = EmbeddingModel.objects.create(name=name, dimensions=dimensions, state=state)
+        encoder = get_encoder(name)
+        known = EmbeddingModel(
+            name=name,
+            dimensions=encoder.dimensions,
+            embeds=EmbeddingModel.Embeds.PICTURE if encoder.takes_pictures else EmbeddingModel.Embeds.DESCRIPTION,
+            asked_by_text=encoder.takes_text,
+            asked_by_picture=encoder.takes_pictures,
+        )
+        first = not EmbeddingModel.objects.filter(**known.slot).exists()
+        known.save()
+        if first:
+            known.activate()
         known.create_index()
         return known, True
     if known.state == EmbeddingModel.State.RETIRED:

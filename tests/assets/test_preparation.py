@@ -100,8 +100,8 @@ def test_listeners_get_each_decoded_picture_large_enough_to_embed(make_asset, pi
         asset = prepare(make_asset, data=picture(size=(3000, 2000), format="JPEG"))
     finally:
         prepared.disconnect(listen)
-    assert taken[asset.pk].mode == "RGB"
-    assert taken[asset.pk].size == (672, 448)
+    assert taken[asset.pk, 0].mode == "RGB"
+    assert taken[asset.pk, 0].size == (672, 448)
 
 
 def test_an_original_that_storage_lost_is_quarantined_after_three_attempts(make_asset, files):
