@@ -1,7 +1,9 @@
-"""Up to how many matching rows comparing every one is cheaper than the index, measured on this database.
+"""What a ranking by the index needs to be right, and up to where comparing every row beats it, measured here.
 
-Rankings under filters that keep more and more of the library at random, each once exactly and once by the index, by the
-statements that searches run. The last size at which exact was no slower becomes ``EmbeddingModel.exact_rows``.
+First the recall of sampled queries with more and more candidates: the first number that suffices becomes
+``EmbeddingModel.ef_search``. Then rankings under filters that keep more and more of the library at random, each once
+exactly and once by the index, by the statements that searches run: the last size at which exact was no slower becomes
+``EmbeddingModel.exact_rows``.
 """
 
 import statistics
@@ -19,6 +21,9 @@ SIZES = (500, 1000, 2000, 3000, 5000, 7500, 10_000, 15_000, 20_000, 30_000, 50_0
 LEAST, MOST = 1000, 100_000  # what is stored lies between; outside, the clock was disturbed
 SMALLEST_LIBRARY = 10_000
 QUERIES = 12
+CANDIDATES = (200, 300, 400, 600, 800)
+# Above the 0.95 that every ranking is to reach: some are harder than those that were sampled.
+RECALL, RECALL_QUERIES = 0.975, 80
 
 
 class Timing(NamedTuple):
@@ -31,17 +36,29 @@ class Timing(NamedTuple):
 
 def calibrate(model: EmbeddingModel, queries: int = QUERIES) -> list[Timing]:
     """Measure, and store where the two cross; an empty list, and nothing stored, for a library below 10,000 vectors."""
-    timings = list(measure(model, queries))
-    model.exact_rows = crossing(timings)
-    model.save(update_fields=["exact_rows"])
+    if Embedding.objects.ranked_by(model).count() < SMALLEST_LIBRARY:
+        model.exact_rows = model.ef_search = None
+        timings = []
+    else:
+        model.ef_search = candidates(model)
+        timings = list(measure(model, queries))
+        model.exact_rows = crossing(timings)
+    model.save(update_fields=["exact_rows", "ef_search"])
     return timings
+
+
+def candidates(model: EmbeddingModel) -> int:
+    """Return how many candidates find enough of what is nearest to texts, which are far from all pictures, and others."""
+    asked = recall.sample(model, RECALL_QUERIES)
+    for ef_search in CANDIDATES:
+        if recall.of_index(model, asked, ef_search) >= RECALL:
+            break
+    return ef_search
 
 
 def measure(model: EmbeddingModel, queries: int = QUERIES) -> Iterator[Timing]:
     """Yield timings of growing sizes, up to the library's own or to where exact takes three times as long."""
     library = Embedding.objects.ranked_by(model).count()
-    if library < SMALLEST_LIBRARY:
-        return
     asked = recall.sample(model, queries)
     for rows in [size for size in SIZES if size < library] + [library]:
         timing = _timing(model, rows, library, asked)

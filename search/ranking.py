@@ -23,8 +23,8 @@ from search.models import EmbeddingModel
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
 
 # docs/search-speed.md has what these were chosen by.
-# How many candidates the index keeps: as many more as fewer of them pass the filter.
-EF_SEARCH, EF_SEARCH_OF_FEW, EF_SEARCH_MOST = 400, 600, 1000
+# How many candidates the index keeps, where that is not measured; twice as many where only FEW rows pass the filter.
+EF_SEARCH, EF_SEARCH_MOST = 400, 1000
 FEW = 20_000
 # Relaxed scans answer slightly out of order: so many rows more than asked for make up for it.
 EXTRA = 20
@@ -83,7 +83,7 @@ def neighbours(
     with connections[assets.db].cursor() as cursor:
         planned = _plan(cursor, sql, params)["Plans"][0]["Plan Rows"]  # of what the LIMIT takes its rows from
         if planned > exact_rows(model, count):
-            rows = _by_index(ranked, distance, count, planned)
+            rows = _by_index(ranked, distance, count, planned, model.ef_search or EF_SEARCH)
             if len(rows) >= count + EXTRA:
                 return Neighbours(rows[:count], "index", planned)
         cursor.execute(sql, params)
@@ -145,11 +145,13 @@ def _distance(vector: np.ndarray, model: EmbeddingModel) -> Func:
     )
 
 
-def _by_index(ranked: "QuerySet[Asset]", distance: Func, count: int, planned: int) -> list[tuple[int, float]]:
+def _by_index(
+    ranked: "QuerySet[Asset]", distance: Func, count: int, planned: int, ef_search: int
+) -> list[tuple[int, float]]:
     """Return what the index finds, nearest first; nothing when that takes too long."""
     settings = {
         "hnsw.iterative_scan": "relaxed_order",
-        "hnsw.ef_search": min(max(EF_SEARCH if planned > FEW else EF_SEARCH_OF_FEW, 2 * count), EF_SEARCH_MOST),
+        "hnsw.ef_search": min(max(ef_search if planned > FEW else 2 * ef_search, 2 * count), EF_SEARCH_MOST),
         "statement_timeout": PATIENCE + PATIENCE_PER_THOUSAND * planned // 1000,
     }
     nearest = ranked.annotate(distance=distance).order_by("distance").values_list("pk", "distance")

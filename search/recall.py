@@ -6,6 +6,7 @@ is exact has nothing to measure.
 
 import logging
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -87,14 +88,21 @@ def recall_of(model: EmbeddingModel, query: np.ndarray) -> float:
     return sum(distance <= true[-1] + TIE for _pk, distance in found) / len(true) if true else 1.0
 
 
+def of_index(model: EmbeddingModel, queries: Sequence[np.ndarray], ef_search: int) -> float:
+    """Return the mean recall@10 of these queries over the whole library, with this many candidates."""
+    tried = by_index(model, ef_search)
+    return sum(recall_of(tried, query) for query in queries) / len(queries)
+
+
 def exactly(model: EmbeddingModel) -> EmbeddingModel:
     """Return the model as one whose rankings are all exact; not to be saved."""
     return EmbeddingModel(pk=model.pk, name=model.name, dimensions=model.dimensions, exact_rows=2**31 - 1)
 
 
-def by_index(model: EmbeddingModel) -> EmbeddingModel:
+def by_index(model: EmbeddingModel, ef_search: int | None = None) -> EmbeddingModel:
     """Return the model as one whose rankings all use the index; not to be saved."""
-    return EmbeddingModel(pk=model.pk, name=model.name, dimensions=model.dimensions, exact_rows=0)
+    ef_search = ef_search or model.ef_search
+    return EmbeddingModel(pk=model.pk, name=model.name, dimensions=model.dimensions, exact_rows=0, ef_search=ef_search)
 
 
 def _texts(model: EmbeddingModel, count: int) -> list[np.ndarray]:

@@ -57,6 +57,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='embeddingmodel',
+            name='ef_search',
+            field=models.PositiveSmallIntegerField(editable=False, help_text='How many the index keeps while it searches; measured by `manage.py calibrate_search`.', null=True, verbose_name='candidates'),
+        ),
+        migrations.AddField(
+            model_name='embeddingmodel',
             name='embeds',
             field=models.CharField(choices=[('picture', 'picture'), ('description', 'description')], default='picture', editable=False, max_length=11, verbose_name='embeds'),
         ),

@@ -71,6 +71,12 @@ class EmbeddingModel(models.Model):
             "Rankings over at most this many rows compare every one; measured by `manage.py calibrate_search`."
         ),
     )
+    ef_search = models.PositiveSmallIntegerField(
+        _("candidates"),
+        null=True,
+        editable=False,
+        help_text=_("How many the index keeps while it searches; measured by `manage.py calibrate_search`."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = EmbeddingModelQuerySet.as_manager()

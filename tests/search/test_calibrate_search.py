@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from assets.models import Asset
 from search import calibration, ranking, recall, relevance
@@ -90,6 +91,20 @@ def test_rankings_go_by_what_was_stored(library: EmbeddingModel, monkeypatch: py
     monkeypatch.setattr(calibration, "crossing", lambda measured: 800)
     calibration.calibrate(library)
     assert ranking.neighbours(Asset.objects.all(), asked, ranking.DEPTH).mode == "exact"
+
+
+def test_the_fewest_candidates_that_find_enough_are_kept_and_used(
+    library: EmbeddingModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {200: 0.90, 300: 0.97, 400: 0.98}
+    monkeypatch.setattr(recall, "of_index", lambda model, queries, ef_search: found[ef_search])
+    calibration.calibrate(library)
+    library.refresh_from_db()
+    assert library.ef_search == 400
+
+    with CaptureQueriesContext(connection) as captured:
+        ranking.neighbours(Asset.objects.all(), recall.sample(library, 1)[0], 10, recall.by_index(library, 300))
+    assert any("hnsw.ef_search = 600" in query["sql"] for query in captured)  # twice as many: few rows match
 
 
 def test_each_size_is_ranked_both_ways_among_about_as_many_rows(

@@ -37,7 +37,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{'matching rows':>14} {'exact, ms':>10} {'index, ms':>10}")
         for rows, exact, index in timings:
             self.stdout.write(f"{rows:14,} {exact:10.1f} {index:10.1f}")
-        self.stdout.write(f"Rankings of up to {model.exact_rows:,} matching rows are exact from now on.")
+        self.stdout.write(
+            f"Rankings of up to {model.exact_rows:,} matching rows are exact from now on; the index keeps"
+            f" {model.ef_search} candidates."
+        )
 
     def _relevance(self, model: EmbeddingModel) -> None:
         try:
