@@ -48,7 +48,7 @@ def calibrate(model: EmbeddingModel, queries: int = QUERIES) -> list[Timing]:
 
 
 def candidates(model: EmbeddingModel) -> int:
-    """Return how many candidates find enough of what is nearest to texts, which are far from all pictures, and others."""
+    """Return how many candidates find enough of what is nearest to sampled texts and pictures."""
     asked = recall.sample(model, RECALL_QUERIES)
     for ef_search in CANDIDATES:
         if recall.of_index(model, asked, ef_search) >= RECALL:
