@@ -21,8 +21,8 @@ from search.models import EmbeddingModel
 from search.query import InvalidQuery, Mode, SearchQuery, Sort
 from search.relevance import Relevance, relevance
 
-# How many of the nearest are asked for at once where no words take part: two pages.
-FIRST = 100
+# How many of the nearest are asked for at first where no words take part: a page.
+FIRST = 60
 
 
 @dataclass(frozen=True)
