@@ -13,6 +13,7 @@ from django.conf import settings
 from PIL import Image
 
 from search.encoders import ModelUnavailable
+from search.encoders.transform import Transform
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +60,14 @@ class OpenClipEncoder:
         self.name = name
         architecture, weights = _resolve(name)
         try:
-            model, self._preprocess = open_clip.create_model_from_pretrained(
+            model, _preprocess = open_clip.create_model_from_pretrained(
                 architecture, pretrained=weights, precision="fp32", cache_dir=settings.DAM_MODEL_CACHE
             )
             self._tokenize = open_clip.get_tokenizer(architecture, cache_dir=settings.DAM_MODEL_CACHE)
         except Exception as error:  # hubs, files and state dicts fail in many ways; all of them mean "not to be had"
             raise ModelUnavailable(_ways_out(name, error)) from error
         self._model = model.eval().requires_grad_(False)
+        self.transform = _transform(model.visual.preprocess_cfg)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._lock = threading.Lock()
         self._model.to(self._device)
@@ -76,15 +78,27 @@ class OpenClipEncoder:
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
         """Return unit vectors of RGB pictures, float32 of shape (n, dimensions)."""
-        pixels = torch.stack([self._preprocess(image) for image in images])
+        return self.encode_pixels(self.transform.stack(images))
+
+    def encode_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """Return unit vectors of what ``transform`` made, uint8 of shape (n, height, width, 3): float32 as above."""
         with self._lock, torch.inference_mode():
-            return _unit(self._model.encode_image(pixels.to(self._device, self._dtype)))
+            return _unit(self._model.encode_image(self._normal(pixels)))
 
     def encode_text(self, texts: list[str]) -> np.ndarray:
         """Return unit vectors of texts, float32 of shape (n, dimensions); what exceeds the context is cut off."""
         tokens = self._tokenize(texts).to(self._device)
         with self._lock, torch.inference_mode():
             return _unit(self._model.encode_text(tokens))
+
+    def _normal(self, pixels: np.ndarray) -> torch.Tensor:
+        """Return pixels as the model takes them: (n, 3, height, width), by channel of mean 0 and deviation 1."""
+        scaled = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
+        mean, std = (self._by_channel(values) for values in (self.transform.mean, self.transform.std))
+        return scaled.sub_(mean).div_(std).to(self._dtype, memory_format=torch.contiguous_format)
+
+    def _by_channel(self, values: tuple[float, ...]) -> torch.Tensor:
+        return torch.tensor(values, device=self._device).view(3, 1, 1)
 
     def _faster_dtype(self) -> torch.dtype:
         """Return bfloat16 or float32, whichever this machine multiplies faster.
@@ -130,6 +144,27 @@ def _resolve(name: str) -> tuple[str, str | None]:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
         raise ModelUnavailable(f"open_clip knows no weights {weights!r} for {architecture}; it knows: {tags}.")
     return architecture, weights
+
+
+def _transform(preprocess: dict[str, Any]) -> Transform:
+    """Return open_clip's own preprocessing for evaluation (``image_transform``), as one that needs no torch."""
+    size, fill = preprocess["size"], preprocess["fill_color"]
+    height, width = size if isinstance(size, tuple | list) else (size, size)
+    mode: Any = preprocess["resize_mode"] or "shortest"
+    bilinear = preprocess["interpolation"] == "bilinear" and not (mode == "shortest" and height != width)
+    return Transform(
+        size=(height, width),
+        mode=mode,
+        interpolation="bilinear" if bilinear else "bicubic",
+        fill=(fill, fill, fill) if mode == "longest" else (0, 0, 0),
+        mean=_three(preprocess["mean"]),
+        std=_three(preprocess["std"]),
+    )
+
+
+def _three(value: Any) -> tuple[float, float, float]:
+    red, green, blue = value if isinstance(value, tuple | list) else (value,) * 3
+    return red, green, blue
 
 
 def _ways_out(name: str, error: Exception) -> str:
