@@ -21,7 +21,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from dam.middleware import refusal
 from search import recall
-from search.models import EmbeddingModel
+from search.models import EmbeddingModel, NoActiveModel
 
 View = Callable[..., HttpResponseBase]
 
@@ -110,9 +110,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
     ``status`` is ok, warn (something wants attention, everything works) or down (503).
     """
     try:
-        active = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
-        found = recall.report(active)
+        found = recall.report(EmbeddingModel.objects.active())
+    except NoActiveModel:
+        return JsonResponse({"status": "warn", "database": "answers", "model": "missing", "recall": None})
     except OperationalError:
-        return JsonResponse({"status": "down", "database": "does not answer", "recall": None}, status=503)
+        said = {"status": "down", "database": "does not answer", "model": None, "recall": None}
+        return JsonResponse(said, status=503)
     status = "warn" if found and found["warning"] else "ok"
-    return JsonResponse({"status": status, "database": "answers", "recall": found})
+    return JsonResponse({"status": status, "database": "answers", "model": "active", "recall": found})

@@ -17,8 +17,8 @@ def ask() -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.django_db
-def test_a_library_without_a_model_is_up():
-    assert ask() == (200, {"status": "ok", "database": "answers", "recall": None})
+def test_a_library_without_a_model_is_up_and_wants_attention():
+    assert ask() == (200, {"status": "warn", "database": "answers", "model": "missing", "recall": None})
 
 
 def test_a_low_recall_is_a_warning_and_no_outage(small_space: EmbeddingModel):
@@ -31,7 +31,7 @@ def test_a_low_recall_is_a_warning_and_no_outage(small_space: EmbeddingModel):
 def test_the_recall_of_a_model_that_is_not_asked_does_not_matter(small_space: EmbeddingModel):
     other = EmbeddingModel.objects.create(name="other", dimensions=8)
     RecallProbe.objects.create(model=other, queries=20, recall=0.1, worst=0)
-    assert ask()[1] == {"status": "ok", "database": "answers", "recall": None}
+    assert ask()[1] == {"status": "ok", "database": "answers", "model": "active", "recall": None}
 
 
 def test_it_names_neither_the_model_nor_anything_of_the_library(small_space: EmbeddingModel, make_asset: Any):
@@ -50,7 +50,7 @@ def test_a_database_that_cannot_be_reached_is_a_503(tmp_path: Path, monkeypatch:
         patch.setitem(connection.settings_dict, "HOST", str(tmp_path))  # no server has its socket here
         status, said = ask()
         connection.close()
-    assert (status, said) == (503, {"status": "down", "database": "does not answer", "recall": None})
+    assert (status, said) == (503, {"status": "down", "database": "does not answer", "model": None, "recall": None})
     assert ask()[0] == 200
 
 

@@ -96,7 +96,7 @@ class Command(BaseCommand):
         return assets.pending()
 
     def _wait(self, outcome: Outcome, timeout: float) -> None:
-        """Wait until nothing is owed for the new assets any more; name those that were quarantined."""
+        """Wait until nothing is owed for the new assets any more; those that were quarantined count as failed."""
         deadline = time.monotonic() + timeout
         fresh = Asset.objects.filter(pk__in=outcome.new)
         while owed := self.owing(fresh).count():
@@ -104,6 +104,7 @@ class Command(BaseCommand):
                 raise CommandError(f"{owed} assets are still not ready. Is the worker running (make up)?")
             time.sleep(0.2)
         for asset in fresh.filter(state=State.QUARANTINED):
+            outcome.new.remove(asset.pk)
             outcome.failed[asset.filename] = f"asset {asset.pk} is quarantined: {asset.problem}"
 
 
