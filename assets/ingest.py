@@ -3,7 +3,9 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import filetype
@@ -13,12 +15,17 @@ from django.core.files.base import File
 from django.db import transaction
 
 from assets import storage
-from assets.imaging import PRESETS
+from assets.imaging import DOCUMENTS, FILMS
 from assets.locks import only_one
 from assets.models import Asset, Collection, Kind, Tag
 
 # What filetype finds in the bytes, and the kind it makes. SVG and HTML are scripts and not in it.
-KINDS = {f"image/{name}": Kind.IMAGE for name in ("jpeg", "png", "webp", "gif", "avif", "heic", "heif", "tiff", "bmp")}
+PICTURES = {f"image/{name}" for name in ("jpeg", "png", "webp", "gif", "avif", "heic", "heif", "tiff", "bmp")}
+KINDS = {
+    **dict.fromkeys(sorted(PICTURES), Kind.IMAGE),
+    **dict.fromkeys(FILMS, Kind.VIDEO),
+    **dict.fromkeys(DOCUMENTS, Kind.DOCUMENT),
+}
 
 
 class Rejected(ValueError):
@@ -60,7 +67,7 @@ def ingest(
     taken_at …). Raises a ``Rejected`` (``Duplicate`` among them) with nothing stored.
     """
     name = clean_name(name)
-    mime_type = sniff(content, name, settings.DAM_MAX_UPLOAD_BYTES)
+    mime_type = sniff(content, name, settings.DAM_MAX_UPLOAD_BYTES, KINDS)
     sha256 = _digest(content)
     key = storage.original_key(sha256)
     with only_one(sha256):  # so that an upload and a deletion of the same content cannot cross
@@ -93,8 +100,7 @@ def delete_files(sha256: str) -> None:
     with only_one(sha256):
         if not Asset.objects.filter(sha256=sha256).exists():
             storage.originals().delete(storage.original_key(sha256))
-            for preset in PRESETS:
-                storage.renditions().delete(storage.rendition_key(sha256, preset))
+            storage.delete_renditions(sha256)
 
 
 def clean_name(name: str) -> str:
@@ -107,8 +113,8 @@ def clean_name(name: str) -> str:
     return name if len(name) <= 255 else f"{stem[: 254 - len(suffix)]}{dot}{suffix}"[:255]
 
 
-def sniff(content: File, name: str, most_bytes: int) -> str:
-    """Return the MIME type that the bytes themselves show; raise a ``Rejected`` for what cannot be an asset."""
+def sniff(content: File, name: str, most_bytes: int, wanted: Container[str] = PICTURES) -> str:
+    """Return the MIME type that the bytes themselves show; raise a ``Rejected`` for what is none of those wanted."""
     if not content.size:
         raise Empty(f"{name} is empty.")
     if content.size > most_bytes:
@@ -116,10 +122,21 @@ def sniff(content: File, name: str, most_bytes: int) -> str:
         raise TooLarge(f"{name} is larger than the limit of {megabytes} MB.")
     content.seek(0)
     found = filetype.guess_mime(content.read(8192))
-    if found not in KINDS:
-        what = f"its bytes are {found}" if found else "its bytes are of no known picture format"
-        raise UnsupportedType(f"{name} is not a picture that can be kept here: {what}.")
+    if found not in wanted:
+        what = f"its bytes are {found}" if found else "its bytes are of no known format"
+        kept = "a picture" if wanted is PICTURES else "a picture, video or PDF"
+        raise UnsupportedType(f"{name} is not {kept} that can be kept here: {what}.")
+    if found in FILMS and not videos_can_be_read():
+        raise UnsupportedType(
+            f"{name} is a video, and there is nothing here to read it with: pip install 'django-dam[video]'."
+        )
     return found
+
+
+@cache
+def videos_can_be_read() -> bool:
+    """Whether PyAV is installed; it is loaded by decoders alone."""
+    return find_spec("av") is not None
 
 
 def _digest(content: File) -> str:

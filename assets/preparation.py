@@ -1,10 +1,12 @@
-"""Making a stored original ready: decoded once, in a sandbox; renditions stored, file facts read.
+"""Making a stored original ready: decoded once, in a sandbox; renditions and segments stored, file facts read.
 
-The decoded pictures are handed to whoever listens to ``signals.prepared`` (the search layer embeds them), so that no
-picture is decoded twice.
+The decoded pictures of the wholes are handed to whoever listens to ``signals.prepared`` (the search layer embeds them),
+so that no picture is decoded twice. A film or a document has too many to be held in memory: who embeds its segments
+reads their previews.
 """
 
 import logging
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -15,11 +17,10 @@ from django.utils import timezone
 from PIL import Image
 
 from assets import ingest, storage
-from assets.imaging import PRESETS
-from assets.imaging.decoder import DecoderDied, Undecodable
-from assets.imaging.sandbox import Decoded, Limits, Sandbox
-from assets.models import Asset, Rendition
-from assets.signals import prepared
+from assets.imaging import PRESETS, DecoderDied, Undecodable
+from assets.imaging.sandbox import Decoded, Limits, Renditions, Sandbox
+from assets.models import Asset, Kind, Rendition, Segment
+from assets.signals import prepared, segments_dropped
 
 logger = logging.getLogger(__name__)
 
@@ -35,16 +36,33 @@ def sandbox() -> Sandbox:
     return Sandbox(Limits(**settings.DAM_DECODER))
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What was decoded and stored of an asset: its facts, and the rows of its renditions and segments to write."""
+
+    decoded: Decoded
+    renditions: list[Rendition]
+    segments: list[Segment]
+
+
 def prepare_batch() -> int:
-    """Prepare up to ``BATCH`` pending assets; return how many were claimed."""
-    claimed = Asset.objects.claim(BATCH)
+    """Prepare up to ``BATCH`` pending pictures and some of what takes longer; return how many were claimed."""
+    pictures = Asset.objects.filter(kind=Kind.IMAGE).claim(BATCH)
+    _prepare(pictures)
+    # As many films and documents as there are decoders: what is claimed must be done before its lease runs out.
+    others = Asset.objects.exclude(kind=Kind.IMAGE).claim(sandbox().limits.processes)
+    _prepare(others)
+    return len(pictures) + len(others)
+
+
+def _prepare(claimed: list[Asset]) -> None:
     pictures: dict[tuple[int, int], Image.Image] = {}
     for asset, outcome in zip(claimed, sandbox().map(_try_to_decode, claimed), strict=True):
         match outcome:
-            case Decoded():
+            case Stored():
                 try:
-                    if _store(asset, outcome):
-                        pictures[asset.pk, 0] = outcome.picture
+                    if _record(asset, outcome):
+                        pictures[asset.pk, 0] = outcome.decoded.picture
                 except DataError as refusal:  # something that this file says of itself cannot be stored
                     Asset.objects.fail(asset, str(refusal))
             case DecoderDied() | FileNotFoundError():
@@ -59,38 +77,53 @@ def prepare_batch() -> int:
         for receiver, error in prepared.send_robust(sender=Asset, pictures=pictures):
             if isinstance(error, Exception):
                 logger.error("%s failed over prepared assets; its own sweep takes them up", receiver, exc_info=error)
-    return len(claimed)
 
 
-def _try_to_decode(asset: Asset) -> Decoded | Exception:
+def _try_to_decode(asset: Asset) -> Stored | Exception:
+    """Decode an asset and store its renditions: the pictures of one asset at a time are held in memory."""
     try:
         with storage.local_copy(asset.original) as path:
-            return sandbox().decode(path, presets=PRESETS, side=HANDED_ON_SIDE, max_pixels=settings.DAM_MAX_PIXELS)
+            decoded = sandbox().decode(
+                path,
+                presets=PRESETS,
+                side=HANDED_ON_SIDE,
+                max_pixels=settings.DAM_MAX_PIXELS,
+                mime_type=asset.mime_type,
+                parts=True,
+            )
+        renditions = _store(asset, 0, decoded.renditions)
+        for part in decoded.parts:
+            renditions += _store(asset, part.number, part.renditions)
+        segments = [Segment(asset=asset, number=part.number, **part.place) for part in decoded.parts]
+        return Stored(replace(decoded, renditions={}, parts=()), renditions, segments)
     except Exception as error:  # each outcome belongs to its asset, none may end the batch; storages raise anything
         return error
 
 
-def _store(asset: Asset, decoded: Decoded) -> bool:
-    """Store renditions and facts of a decoded asset; False when that could not be done, or no longer needed to be."""
-    keys = {preset: storage.rendition_key(asset.sha256, preset) for preset in decoded.renditions}
-    try:
-        for preset, (data, _width, _height) in decoded.renditions.items():
-            storage.renditions().save(keys[preset], ContentFile(data))
-    except Exception as error:  # any storage's client, any of its errors
-        _wait_for_storage(asset, error)
-        return False
-    rows = [
-        Rendition(
-            asset=asset,
-            preset=preset,
-            file=keys[preset],
-            mime_type="image/webp",
-            width=width,
-            height=height,
-            size=len(data),
+def _store(asset: Asset, segment: int, renditions: Renditions) -> list[Rendition]:
+    """Store the renditions of a segment (0: of the whole); return their rows."""
+    rows = []
+    for preset, (data, width, height) in renditions.items():
+        key = storage.rendition_key(asset.sha256, preset, segment)
+        storage.renditions().save(key, ContentFile(data))
+        rows.append(
+            Rendition(
+                asset=asset,
+                preset=preset,
+                segment=segment,
+                file=key,
+                mime_type="image/webp",
+                width=width,
+                height=height,
+                size=len(data),
+            )
         )
-        for preset, (data, width, height) in decoded.renditions.items()
-    ]
+    return rows
+
+
+def _record(asset: Asset, stored: Stored) -> bool:
+    """Write what was stored of a decoded asset; False when it is gone, or was claimed by somebody else since."""
+    decoded = stored.decoded
     with transaction.atomic():
         still_there = Asset.objects.complete(
             asset,
@@ -99,16 +132,35 @@ def _store(asset: Asset, decoded: Decoded) -> bool:
             metadata=decoded.metadata,
             taken_at=asset.taken_at or _aware(decoded.taken_at),
         )
+        left_over = False
         if still_there:
             Rendition.objects.bulk_create(
-                rows,
+                stored.renditions,
                 update_conflicts=True,
                 unique_fields=["asset", "preset", "segment"],
                 update_fields=["file", "mime_type", "width", "height", "size"],
             )
+            left_over = _replace_segments(asset, stored.segments)
     if not still_there:
         ingest.delete_files(asset.sha256)  # keeps them when the asset lives; takes them away when it was deleted
+    elif left_over:
+        storage.delete_renditions(asset.sha256, keep=[row.file.name for row in stored.renditions])
     return still_there
+
+
+def _replace_segments(asset: Asset, segments: list[Segment]) -> bool:
+    """Make these the segments of a prepared asset; return whether it had others, whose files are now left over."""
+    before = {segment.number: segment for segment in asset.segments.all()}
+    places = {segment.number: segment.place for segment in segments}
+    dropped = [number for number, segment in before.items() if segment.place != places.get(number)]
+    if dropped:
+        asset.segments.filter(number__in=dropped).delete()
+        segments_dropped.send(sender=Asset, asset_id=asset.pk, numbers=dropped)
+    Segment.objects.bulk_create(
+        [segment for segment in segments if segment.number not in before or segment.number in dropped]
+    )
+    gone = asset.renditions.exclude(segment__in=[0, *places]).delete()[0] if before else 0
+    return bool(gone)
 
 
 def _wait_for_storage(asset: Asset, error: Exception) -> None:

@@ -13,6 +13,9 @@ from assets.models import Asset
 # Sent by assets.preparation after a batch, with ``pictures: dict[(asset id, segment), PIL.Image]``: RGB, upright.
 # It spares the receiver a second decoding; who misses it can read the preview rendition later.
 prepared = Signal()
+# Sent in the transaction in which the segments of an asset become others, with ``asset_id`` and the ``numbers`` of
+# those that are gone or show something else now.
+segments_dropped = Signal()
 
 
 @receiver(post_save, sender=Asset, dispatch_uid="assets.prepare")

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,8 +44,20 @@ def original_key(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256}"
 
 
-def rendition_key(sha256: str, preset: str) -> str:
-    return f"{sha256[:2]}/{sha256}/{preset}.webp"
+def rendition_key(sha256: str, preset: str, segment: int = 0) -> str:
+    """Where a rendition lies: beside the others of its original, so that one listing finds all of them."""
+    return f"{sha256[:2]}/{sha256}/{f'{segment}-' if segment else ''}{preset}.webp"
+
+
+def delete_renditions(sha256: str, keep: Collection[str] = ()) -> None:
+    """Delete every rendition of an original but these keys; also what a worker stored and did not come to record."""
+    folder = f"{sha256[:2]}/{sha256}"
+    try:
+        _folders, names = renditions().listdir(folder)
+    except FileNotFoundError:  # a file system has no folder where nothing was ever stored
+        return
+    for key in {f"{folder}/{name}" for name in names} - set(keep):
+        renditions().delete(key)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""The decoder process: reads jobs from standard input, decodes one picture each, writes the results.
+"""The decoder process: reads jobs from standard input, decodes one file each, writes the results.
 
 It runs without Django and under the limits that ``sandbox`` sets. A job is one JSON line
-``{"path", "presets": {name: longest side}, "side", "max_pixels"}``; the answer is one JSON line and, after it, as many
-bytes as its ``blobs`` name: the renditions (WebP), then the picture (raw RGB).
+``{"path", "mime_type", "presets": {name: longest side}, "side", "max_pixels", "parts", "seconds"}``; the answer is one
+JSON line and, after it, as many bytes as its ``blobs`` name: the renditions of the whole (WebP), its picture (raw RGB),
+and the renditions of each part.
 """
 
 import json
@@ -15,11 +16,16 @@ from typing import Any, BinaryIO
 import pillow_heif
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
+from assets.imaging import DOCUMENTS, FILMS, Undecodable
+from assets.imaging import DecoderDied as DecoderDied
+from assets.imaging.film import open_film
+from assets.imaging.pages import open_document
+from assets.imaging.parts import YEARS, Opened
+from assets.imaging.tiles import boxes, tiles
+
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP"]
 # How many times its short side the picture that is handed on may be long: whoever embeds it crops to the middle anyway.
 SLIMMEST = 4
-# When a photograph can have been taken. Cameras write nonsense too, up to years that a database cannot hold.
-YEARS = range(1801, 2200)
 
 EXIF = ExifTags.Base
 METADATA = {
@@ -37,17 +43,31 @@ METADATA = {
 }
 
 
-class Undecodable(Exception):
-    """The bytes are not a picture that can be decoded here; the message says why."""
-
-
-class DecoderDied(Undecodable):
-    """The decoder crashed, hung or was ended over these bytes; another try might go better."""
-
-
 def decode(job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Decode one picture; return its facts and the blobs (renditions in the order of the presets, then raw RGB)."""
+    """Decode one file; return its facts and the blobs (see above)."""
     presets: dict[str, int] = job["presets"]
+    longest = max(presets.values(), default=job["side"])
+    spent: dict[str, Any] = {"longest": longest, "seconds": job["seconds"], "parts": job["parts"]}
+    if job["mime_type"] in FILMS:
+        opened = open_film(job["path"], job["mime_type"], max_pixels=job["max_pixels"], **spent)
+    elif job["mime_type"] in DOCUMENTS:
+        opened = open_document(job["path"], **spent)
+    else:
+        opened = _open_picture(job)
+    renditions, blobs = _renditions(opened.picture, presets)
+    handed_on = _scaled_for_embedding(opened.picture, job["side"])
+    blobs.append(handed_on.tobytes())
+    parts = []
+    for part in opened.parts:
+        sizes, files = _renditions(part.picture, presets)
+        parts.append({"number": part.number, "place": part.place, "renditions": sizes})
+        blobs += files
+    facts = {name: getattr(opened, name) for name in ("width", "height", "format", "metadata", "taken_at")}
+    return facts | {"renditions": renditions, "picture": list(handed_on.size), "parts": parts}, blobs
+
+
+def _open_picture(job: dict[str, Any]) -> Opened:
+    presets, side = job["presets"], job["side"]
     with Image.open(job["path"], formats=FORMATS) as image:
         width, height = image.size
         if width * height > job["max_pixels"]:
@@ -56,25 +76,28 @@ def decode(job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         exif = image.getexif()
         facts = _facts(image, exif)
         # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; never below what the largest output needs.
-        scale = max(max(presets.values(), default=1) / max(width, height), job["side"] / min(width, height))
+        longest = max(presets.values(), default=1)
+        tile = max((max(box[2:]) for box in boxes(width, height)), default=0) if job["parts"] else 0
+        scale = max(longest / (tile or max(width, height)), side / min(width, height))
         image.draft("RGB", (math.ceil(width * scale), math.ceil(height * scale)))
         picture = _upright_rgb(image)
     if exif.get(EXIF.Orientation, 1) in (5, 6, 7, 8):
         width, height = height, width
-    facts |= {"width": width, "height": height}
+    parts = tiles(picture, width, height, longest) if job["parts"] else ()
+    return Opened(width, height, facts["format"], picture, facts["metadata"], facts["taken_at"], parts)
 
-    blobs, renditions = [], {}
+
+def _renditions(picture: Image.Image, presets: dict[str, int]) -> tuple[dict[str, dict[str, int]], list[bytes]]:
+    """Return sizes by preset, and the files in the order of the presets."""
+    sizes, files = {}, []
     for preset, longest in presets.items():
         small = picture.copy()
         small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         buffer = BytesIO()
         small.save(buffer, "WEBP", quality=85, method=2)
-        blobs.append(buffer.getvalue())
-        renditions[preset] = {"width": small.width, "height": small.height}
-    handed_on = _scaled_for_embedding(picture, job["side"])
-    blobs.append(handed_on.tobytes())
-    facts |= {"renditions": renditions, "picture": list(handed_on.size)}
-    return facts, blobs
+        files.append(buffer.getvalue())
+        sizes[preset] = {"width": small.width, "height": small.height}
+    return sizes, files
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:

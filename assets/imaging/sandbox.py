@@ -1,7 +1,7 @@
 """Decoding in child processes that may crash, hang or eat memory without harm to the caller.
 
-A child is started once and takes many pictures, one at a time; it has limits on memory, CPU time, open files and
-written bytes, and its parent ends it when a picture takes longer than the wall-clock limit.
+A child is started once and takes many files, one at a time; it has limits on memory, CPU time, open files and written
+bytes, and its parent ends it when a file takes longer than the wall-clock limit.
 """
 
 import json
@@ -19,27 +19,51 @@ from typing import IO, Any, cast
 
 from PIL import Image
 
-from assets.imaging.decoder import DecoderDied, Undecodable
+from assets.imaging import DOCUMENTS, FILMS, DecoderDied, Undecodable
 
-PICTURES_PER_CHILD = 500  # decoders leak; a fresh child costs about 0.2 s
+FILES_PER_CHILD = 500  # decoders leak; a fresh child costs about 0.2 s
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one decoder may take: bytes of address space, CPU and wall seconds for one picture, children at a time."""
+    """What one decoder may take: bytes of address space, CPU and wall seconds for one picture, children at a time.
+
+    A film or a document has many pictures: ``long_seconds`` is how long more of them are looked for. It may spend
+    twice as much CPU, and 2.5 times as long, until it is ended: what was found by then is still to be encoded.
+    """
 
     memory_bytes: int = 2 * 1024**3
     cpu_seconds: int = 20
     wall_seconds: float = 30
     processes: int = 2
+    long_seconds: int = 60
+
+    def seconds(self, mime_type: str) -> tuple[int, float]:
+        """Return CPU and wall seconds for one file of this type."""
+        if mime_type in FILMS or mime_type in DOCUMENTS:
+            return 2 * self.long_seconds, 2.5 * self.long_seconds
+        return self.cpu_seconds, self.wall_seconds
+
+
+# By preset: WebP bytes, width and height in pixels.
+Renditions = dict[str, tuple[bytes, int, int]]
+
+
+@dataclass(frozen=True)
+class DecodedPart:
+    """A part of a file: its number (from 1), its kind and where it is (as columns of ``Segment``), its pictures."""
+
+    number: int
+    place: dict[str, Any]
+    renditions: Renditions
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """One decoded picture.
+    """One decoded file.
 
-    ``width`` and ``height`` are the upright original's in pixels; ``renditions`` maps a preset to (WebP bytes, width,
-    height); ``picture`` is RGB with its short side at the size asked for, or smaller.
+    ``width`` and ``height`` are the upright original's in pixels; ``picture`` is RGB with its short side at the size
+    asked for, or smaller; ``parts`` are what is found beside the whole, where that was asked for.
     """
 
     width: int
@@ -47,14 +71,15 @@ class Decoded:
     format: str
     metadata: dict[str, Any]
     taken_at: str | None
-    renditions: dict[str, tuple[bytes, int, int]]
+    renditions: Renditions
     picture: Image.Image
+    parts: tuple[DecodedPart, ...] = ()
 
 
 class _Child:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.pictures = 0
+        self.files = 0
         self.process = subprocess.Popen(
             [sys.executable, "-m", "assets.imaging.decoder"],
             stdin=subprocess.PIPE,
@@ -72,15 +97,16 @@ class _Child:
 
     def decode(self, job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         """Send one job and read its answer; raise DecoderDied when the child dies over it."""
-        self.pictures += 1
-        self._allow_more_cpu()
+        self.files += 1
+        cpu_seconds, wall_seconds = self.limits.seconds(job["mime_type"])
+        self._allow_more_cpu(cpu_seconds)
         overdue = threading.Event()
 
         def end() -> None:
             overdue.set()
             self.process.kill()
 
-        alarm = threading.Timer(self.limits.wall_seconds, end)
+        alarm = threading.Timer(wall_seconds, end)
         alarm.start()
         try:
             self._jobs.write(json.dumps(job).encode() + b"\n")
@@ -93,7 +119,7 @@ class _Child:
             alarm.cancel()
         if answer is None:
             self.close()
-            raise DecoderDied(self._obituary(overdue.is_set()))
+            raise DecoderDied(self._obituary(cpu_seconds, wall_seconds if overdue.is_set() else None))
         return answer, blobs
 
     def _read(self, size: int) -> bytes:
@@ -102,19 +128,19 @@ class _Child:
             raise EOFError
         return data
 
-    def _allow_more_cpu(self) -> None:
-        """Move the CPU limit on: it counts the whole life of a process and ours is for one picture."""
+    def _allow_more_cpu(self, seconds: int) -> None:
+        """Move the CPU limit on: it counts the whole life of a process and ours is for one file."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        soft = int(used) + 1 + self.limits.cpu_seconds
+        soft = int(used) + 1 + seconds
         resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
-    def _obituary(self, overdue: bool) -> str:
+    def _obituary(self, cpu_seconds: int, overdue: float | None) -> str:
         code = self.process.returncode
-        if overdue:
-            return f"the decoder took longer than {self.limits.wall_seconds:g} seconds and was ended"
+        if overdue is not None:
+            return f"the decoder took longer than {overdue:g} seconds and was ended"
         if code == -24:  # SIGXCPU
-            return f"the decoder used more than {self.limits.cpu_seconds} seconds of CPU time and was ended"
+            return f"the decoder used more than {cpu_seconds} seconds of CPU time and was ended"
         return f"the decoder died over this file (signal {-code})" if code < 0 else f"the decoder exited with {code}"
 
     def close(self) -> None:
@@ -129,9 +155,29 @@ class Sandbox:
         self.limits = limits or Limits()
         self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
 
-    def decode(self, path: Path, *, presets: dict[str, int], side: int, max_pixels: int) -> Decoded:
-        """Decode the picture at ``path``; raise Undecodable with the reason when that is not possible."""
-        job = {"path": str(path), "presets": presets, "side": side, "max_pixels": max_pixels}
+    def decode(
+        self,
+        path: Path,
+        *,
+        presets: dict[str, int],
+        side: int,
+        max_pixels: int,
+        mime_type: str = "image/*",
+        parts: bool = False,
+    ) -> Decoded:
+        """Decode the file at ``path``; raise Undecodable with the reason when that is not possible.
+
+        What is no film and no document by its ``mime_type`` is a picture. ``parts`` asks for frames, pages or tiles.
+        """
+        job = {
+            "path": str(path),
+            "mime_type": mime_type,
+            "presets": presets,
+            "side": side,
+            "max_pixels": max_pixels,
+            "parts": parts,
+            "seconds": self.limits.long_seconds,
+        }
         child = self._take()
         try:
             answer, blobs = child.decode(job)
@@ -141,18 +187,18 @@ class Sandbox:
         self._give_back(child)
         if problem := answer.get("problem"):
             raise Undecodable(problem)
-        *files, pixels = blobs
-        sizes = answer["renditions"].items()
+        files = iter(blobs)
         return Decoded(
             width=answer["width"],
             height=answer["height"],
             format=answer["format"],
             metadata=answer["metadata"],
             taken_at=answer["taken_at"],
-            renditions={
-                preset: (file, size["width"], size["height"]) for (preset, size), file in zip(sizes, files, strict=True)
-            },
-            picture=Image.frombytes("RGB", tuple(answer["picture"]), pixels),
+            renditions=_renditions(answer, files),
+            picture=Image.frombytes("RGB", tuple(answer["picture"]), next(files)),
+            parts=tuple(
+                DecodedPart(part["number"], part["place"], _renditions(part, files)) for part in answer["parts"]
+            ),
         )
 
     def map(self, function: Any, items: Iterable[Any]) -> Iterator[Any]:
@@ -168,7 +214,7 @@ class Sandbox:
         return child if child.process.poll() is None else _Child(self.limits)
 
     def _give_back(self, child: _Child) -> None:
-        if child.pictures < PICTURES_PER_CHILD:
+        if child.files < FILES_PER_CHILD:
             self._idle.put(child)
         else:
             child.close()
@@ -176,3 +222,7 @@ class Sandbox:
     def close(self) -> None:
         while not self._idle.empty():
             self._idle.get().close()
+
+
+def _renditions(sizes: dict[str, Any], files: Iterator[bytes]) -> Renditions:
+    return {preset: (next(files), size["width"], size["height"]) for preset, size in sizes["renditions"].items()}

@@ -52,7 +52,7 @@ def test_the_type_is_read_from_the_bytes_and_not_from_the_name(picture):
         (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', UnsupportedType),
         (b"<html><script>alert(1)</script></html>", UnsupportedType),
         (b"PK\x03\x04" + b"\0" * 100, UnsupportedType),
-        (b"%PDF-1.7\n", UnsupportedType),
+        (b"OggS" + b"\0" * 100, UnsupportedType),
     ],
 )
 def test_what_is_no_picture_is_refused_and_leaves_nothing(data, error, files):
