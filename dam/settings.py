@@ -190,6 +190,10 @@ DAM_MODEL = env.str("DAM_MODEL", default="emoji-scenes")
 # process loads the models that it needs.
 DAM_ENCODER_URL = env.str("DAM_ENCODER_URL", default="")
 DAM_ENCODER_TOKEN = env.str("DAM_ENCODER_TOKEN", default="")
+# How many seconds one call of it may take, waiting for its turn included; the web process has less patience.
+DAM_ENCODER_SECONDS = env.float("DAM_ENCODER_SECONDS", default=30)
+# Which models it may load besides DAM_MODEL; "*": any that it is asked for.
+DAM_ENCODER_MODELS = env.list("DAM_ENCODER_MODELS", default=[])
 DAM_MODEL_CACHE = env.str("DAM_MODEL_CACHE", default=None)
 # Rankings over at most this many matching rows compare every one of them; larger ones may use the HNSW index.
 DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)
@@ -199,6 +203,33 @@ DAM_SMART_COLLECTION_SECONDS = env.int("DAM_SMART_COLLECTION_SECONDS", default=6
 DAM_RECALL_PROBE_SECONDS = env.int("DAM_RECALL_PROBE_SECONDS", default=3600)
 # Keep what people say of results ("relevant", "not relevant"), for `manage.py evaluate --judgments`.
 DAM_JUDGMENTS = env.bool("DAM_JUDGMENTS", default=False)
+
+# --- Encoders elsewhere ---------------------------------------------------------------------------------------------
+# Services that speak CLIP-as-service, Roboflow inference, SageMaker, Hugging Face or OpenAI (docs/operations.md). Each
+# is used by models whose names begin with it: DAM_MODEL=roboflow:ViT-B-16.
+DAM_CLIP_AS_SERVICE_URL = env.str("DAM_CLIP_AS_SERVICE_URL", default="")
+DAM_CLIP_AS_SERVICE_TOKEN = env.str("DAM_CLIP_AS_SERVICE_TOKEN", default="")
+DAM_ROBOFLOW_URL = env.str("DAM_ROBOFLOW_URL", default="")
+DAM_ROBOFLOW_API_KEY = env.str("DAM_ROBOFLOW_API_KEY", default="")
+DAM_SAGEMAKER_URL = env.str("DAM_SAGEMAKER_URL", default="")  # empty: Amazon's, in this region
+DAM_SAGEMAKER_REGION = env.str("DAM_SAGEMAKER_REGION", default="")
+DAM_SAGEMAKER_POOLING = env.str("DAM_SAGEMAKER_POOLING", default="none")
+DAM_SAGEMAKER_PICTURES = env.bool("DAM_SAGEMAKER_PICTURES", default=False)
+DAM_HUGGINGFACE_URL = env.str(
+    "DAM_HUGGINGFACE_URL",
+    default="https://router.huggingface.co/hf-inference/models/{model}/pipeline/feature-extraction",
+)
+DAM_HUGGINGFACE_TOKEN = env.str("DAM_HUGGINGFACE_TOKEN", default="")
+DAM_HUGGINGFACE_POOLING = env.str("DAM_HUGGINGFACE_POOLING", default="none")
+DAM_HUGGINGFACE_PICTURES = env.bool("DAM_HUGGINGFACE_PICTURES", default=False)
+DAM_OPENAI_URL = env.str("DAM_OPENAI_URL", default="https://api.openai.com/v1")
+DAM_OPENAI_API_KEY = env.str("DAM_OPENAI_API_KEY", default="")
+# Of all of them: the most requests to one model in a day (0: any number), how many seconds an answer may take, and how
+# pictures travel (the length of their short side in pixels; png, or jpeg for a tenth of the bytes).
+DAM_REMOTE_DAILY_CAP = env.int("DAM_REMOTE_DAILY_CAP", default=50_000)
+DAM_REMOTE_TIMEOUT = env.float("DAM_REMOTE_TIMEOUT", default=10)
+DAM_REMOTE_PICTURE_SIDE = env.int("DAM_REMOTE_PICTURE_SIDE", default=336)
+DAM_REMOTE_PICTURE_FORMAT = env.str("DAM_REMOTE_PICTURE_FORMAT", default="png")
 
 # --- Celery ---------------------------------------------------------------------------------------------------------
 # The database is the truth and the broker only a doorbell (docs/decisions/0003): nothing is lost with the broker.
