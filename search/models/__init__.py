@@ -10,6 +10,7 @@ from search.models.embedding import (
 from search.models.measurement import Calibration, Judgment, RecallProbe
 from search.models.query_picture import QueryPicture
 from search.models.query_vector import QueryVector
+from search.models.remote_model import RemoteModel, count_request
 from search.models.saved_search import SavedSearch
 from search.models.tag_rejection import TagRejection
 
@@ -25,7 +26,9 @@ __all__ = [
     "QueryPicture",
     "QueryVector",
     "RecallProbe",
+    "RemoteModel",
     "SavedSearch",
     "TagRejection",
+    "count_request",
     "register_model",
 ]
