@@ -1,19 +1,32 @@
 """Work that a row still owes, kept on the row itself: claimed with a lease, counted, and quarantined in the end.
 
 The database is the truth about what is left to do; the broker only wakes workers up. A worker that is killed leaves a
-lease behind, which runs out on the database's clock.
+lease behind, which runs out on the database's clock. Leases are short, so that this is soon, and a worker that lives
+renews them for as long as it works: short without renewal would give long work to two, long would leave a dead
+worker's work alone for minutes, and to give it back by the dead one's name would take names, and help nobody whose
+machine is gone or whose worker hangs.
 """
 
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Self
 
-from django.db import models, transaction
+from django.conf import settings
+from django.db import Error, connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+logger = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = 3
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=settings.DAM_LEASE_SECONDS)
+# How long a worker may work on what it claimed at once. Longer than anything takes: whoever does hangs.
+LONGEST = timedelta(hours=1)
 
 
 class State(models.TextChoices):
@@ -44,14 +57,48 @@ class LedgerQuerySet(models.QuerySet):
             claimed.update(attempts=F("attempts") + 1, leased_until=Now() + LEASE, started_at=Now())
             return list(claimed.order_by("pk"))
 
+    @contextmanager
+    def claimed(self, limit: int) -> Iterator[list[Any]]:
+        """``claim`` rows, and keep them leased to the caller while the block runs."""
+        rows = self.claim(limit)
+        ended = threading.Event()
+        if rows:
+            arguments = (self.model, rows, ended)
+            threading.Thread(target=_keep_leased, args=arguments, name="leases", daemon=True).start()
+        try:
+            yield rows
+        finally:
+            ended.set()
+
     def release(self, rows: list[Any], *, retry_in: timedelta = timedelta(0)) -> None:
         """Give rows back untried, because something they do not answer for (storage, model) was not to be had."""
         if rows:
-            self._still_leased(rows).update(attempts=F("attempts") - 1, leased_until=Now() + retry_in)
+            untried = {"attempts": F("attempts") - 1, "started_at": None}
+            self._still_leased(rows).update(leased_until=Now() + retry_in, **untried)
 
     def complete(self, row: Any, **values: Any) -> bool:
         """Write the result of a claimed row and mark it ready; False when it was claimed by somebody else since."""
         return bool(self._end(row, State.READY, "", **values))
+
+    def complete_from(self, table: str, columns: list[str], rows: list[Any]) -> int:
+        """``complete`` many claimed rows in one statement; return how many were still this claim's.
+
+        Their results stand in ``table``: a column ``id``, and ``columns`` with the names that they have here. A row
+        that somebody is deleting or changing at this moment is left to them, so that no two wait for each other.
+        """
+        quote = connection.ops.quote_name
+        owed, made = quote(self.model._meta.db_table), quote(table)
+        results = "".join(f", {quote(column)} = made.{quote(column)}" for column in columns)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH mine AS (SELECT id FROM {owed} WHERE id IN (SELECT id FROM {made})"
+                f" AND started_at = ANY(%s) AND leased_until IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED)"
+                f" UPDATE {owed} AS owed SET state = %s, problem = '', leased_until = NULL,"
+                f" finished_at = statement_timestamp(){results}"
+                f" FROM {made} AS made JOIN mine ON mine.id = made.id WHERE owed.id = made.id",
+                [list({row.started_at for row in rows}), State.READY],
+            )
+            return cursor.rowcount
 
     def fail(self, row: Any, problem: str) -> None:
         """Record why an attempt failed; the last one quarantines the row."""
@@ -79,9 +126,28 @@ class LedgerQuerySet(models.QuerySet):
         return self._still_leased([row]).update(**values)
 
     def _still_leased(self, rows: list[Any]) -> models.QuerySet:
-        """Of these claimed rows the ones that nobody else has claimed since; one claim gives one ``leased_until``."""
-        leases = {row.leased_until for row in rows}
-        return self.model._default_manager.filter(pk__in=[row.pk for row in rows], leased_until__in=leases)
+        """Of these claimed rows the ones that nobody else has claimed since; a claim is known by ``started_at``."""
+        claims = {row.started_at for row in rows}
+        ours = self.model._default_manager.filter(pk__in=[row.pk for row in rows], started_at__in=claims)
+        return ours.filter(leased_until__isnull=False)
+
+
+def renew(model: type[models.Model], rows: list[Any]) -> int:
+    """Lease claimed rows for ``LEASE`` from now, but none that was ended, given back or claimed by others meanwhile."""
+    ours: Any = model._default_manager.all()
+    return ours._still_leased(rows).update(leased_until=Now() + LEASE)
+
+
+def _keep_leased(model: type[models.Model], rows: list[Any], ended: threading.Event) -> None:
+    """Renew the leases of claimed rows until ``ended`` is set; of those that were ended or given back, no more."""
+    give_up = time.monotonic() + LONGEST.total_seconds()
+    while not ended.wait(LEASE.total_seconds() / 4) and time.monotonic() < give_up:
+        try:
+            renew(model, rows)
+        except Error as error:  # the next try may go better; if none does, somebody else takes the rows up
+            logger.warning("The leases of %s rows of %s were not renewed: %s", len(rows), model.__name__, error)
+        finally:
+            connection.close()
 
 
 class Ledger(models.Model):

@@ -47,11 +47,11 @@ class Stored:
 
 def prepare_batch() -> int:
     """Prepare up to ``BATCH`` pending pictures and some of what takes longer; return how many were claimed."""
-    pictures = Asset.objects.filter(kind=Kind.IMAGE).claim(BATCH)
-    _prepare(pictures)
-    # As many films and documents as there are decoders: what is claimed must be done before its lease runs out.
-    others = Asset.objects.exclude(kind=Kind.IMAGE).claim(sandbox().limits.processes)
-    _prepare(others)
+    with Asset.objects.filter(kind=Kind.IMAGE).claimed(BATCH) as pictures:
+        _prepare(pictures)
+    # As many films and documents as there are decoders: who is killed over them held no others up.
+    with Asset.objects.exclude(kind=Kind.IMAGE).claimed(sandbox().limits.processes) as others:
+        _prepare(others)
     return len(pictures) + len(others)
 
 

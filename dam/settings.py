@@ -91,6 +91,8 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db("DATABASE_URL") if env.str("DATABASE_URL", default="") else postgres.connection(DATA_DIR),
 }
 DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # %2Frun%2Fpostgresql is a socket's directory
+# A connection that ended with the database's last crash is noticed before it is used: one round trip for each request.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=10), "timeout": 5},
     "connect_timeout": 5,
@@ -246,6 +248,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # kombu's pgmq transport cannot do it
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 DAM_SWEEP_SECONDS = env.int("DAM_SWEEP_SECONDS", default=15)
+# What a worker claimed is free again so many seconds after it died. Living ones renew their leases four times as often.
+DAM_LEASE_SECONDS = env.int("DAM_LEASE_SECONDS", default=20)
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"{name}.tasks.sweep", "schedule": DAM_SWEEP_SECONDS, "options": {"expires": DAM_SWEEP_SECONDS}}
     for name in ("assets", "search")

@@ -7,9 +7,11 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from assets import ledger
 from assets.ledger import State
 from assets.models import Asset
 from assets.tasks import sweep
+from tests.support.processes import wait_until
 
 
 def worker_vanishes() -> None:
@@ -98,3 +100,42 @@ def test_a_quarantined_row_can_be_retried_from_the_start(make_asset):
     assert Asset.objects.filter(pk=asset.pk).retry() == 1
     asset.refresh_from_db()
     assert (asset.state, asset.attempts, asset.problem) == (State.PENDING, 0, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_lives_keeps_its_rows_for_as_long_as_it_works(make_asset, monkeypatch):
+    monkeypatch.setattr(ledger, "LEASE", timedelta(seconds=0.4))
+    asset = make_asset()
+    with Asset.objects.claimed(1) as (row,):
+        first = row.leased_until
+        wait_until(lambda: Asset.objects.get(pk=asset.pk).leased_until > first + ledger.LEASE, "two renewals")
+        assert Asset.objects.claim(1) == []
+        assert Asset.objects.complete(row)
+    asset.refresh_from_db()
+    assert (asset.state, asset.leased_until) == (State.READY, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_left_undone_is_free_soon_after_its_worker_has_ended(make_asset, monkeypatch):
+    monkeypatch.setattr(ledger, "LEASE", timedelta(seconds=0.4))
+    make_asset()
+    with pytest.raises(ZeroDivisionError), Asset.objects.claimed(1):
+        1 / 0  # noqa: B018
+    wait_until(lambda: Asset.objects.claim(1), "the lease to run out", seconds=5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_was_given_back_is_not_leased_again(make_asset):
+    make_asset()
+    with Asset.objects.claimed(1) as (row,):
+        Asset.objects.release([row])
+        assert ledger.renew(Asset, [row]) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_somebody_else_has_claimed_is_not_renewed(make_asset):
+    make_asset()
+    (late,) = Asset.objects.claim(1)
+    worker_vanishes()
+    (second,) = Asset.objects.claim(1)
+    assert (ledger.renew(Asset, [late]), ledger.renew(Asset, [second])) == (0, 1)
