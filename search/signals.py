@@ -5,11 +5,13 @@ And what deleting a saved search leaves behind.
 
 from typing import Any
 
-from django.db.models.signals import post_save, pre_delete
+from django.db.models.signals import m2m_changed, post_save, pre_delete
 from django.dispatch import receiver
 
-from assets.models import Asset
+from assets import doorbell
+from assets.models import Asset, Tag
 from assets.signals import prepared
+from search import descriptions
 from search.embedding import embed_batch
 from search.models import Embedding, EmbeddingModel, SavedSearch
 from search.saved import release
@@ -18,13 +20,24 @@ from search.saved import release
 @receiver(post_save, sender=Asset, dispatch_uid="search.owe_embedding")
 def owe_embedding(sender: type[Asset], instance: Asset, created: bool, raw: bool = False, **kwargs: Any) -> None:
     if created and not raw:
-        rows = [Embedding(asset=instance, model=model) for model in EmbeddingModel.objects.live()]
+        models = EmbeddingModel.objects.live().filter(embeds=EmbeddingModel.Embeds.PICTURE)
+        rows = [Embedding(asset=instance, model=model) for model in models]
         Embedding.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 @receiver(prepared, dispatch_uid="search.embed_prepared")
 def embed_prepared(sender: type[Asset], pictures: dict[tuple[int, int], Any], **kwargs: Any) -> None:
+    descriptions.owe()
     embed_batch(pictures)
+
+
+@receiver(post_save, sender=Asset, dispatch_uid="search.asset_described")
+@receiver(post_save, sender=Tag, dispatch_uid="search.tag_named")
+@receiver(m2m_changed, sender=Asset.tags.through, dispatch_uid="search.asset_tagged")
+def embed_descriptions(created: bool = False, raw: bool = False, action: str = "post_", **kwargs: Any) -> None:
+    """What is written of assets may have changed; the database knows what. New assets come with ``prepared``."""
+    if not created and not raw and action.startswith("post_"):
+        doorbell.ring("search.tasks.embed_descriptions")
 
 
 @receiver(pre_delete, sender=SavedSearch, dispatch_uid="search.release_collection")

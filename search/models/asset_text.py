@@ -14,6 +14,8 @@ class AssetText(models.Model):
 
     asset = models.OneToOneField(Asset, models.CASCADE, primary_key=True, related_name="text")
     document = SearchVectorField()
+    # The SHA-256 of what a space of descriptions embeds of it (see ``search.descriptions``); NULL without any text.
+    described = models.BinaryField(max_length=32, null=True, editable=False)
 
     class Meta:
         indexes = [GinIndex(fields=["document"], name="asset_text_document")]

@@ -169,6 +169,8 @@ class Embedding(Ledger):
     model = models.ForeignKey(EmbeddingModel, models.CASCADE, related_name="embeddings", verbose_name=_("model"))
     segment = models.PositiveIntegerField(_("segment"), default=0)
     vector = HalfVectorField(null=True, editable=False)
+    # In a space of descriptions the digest of the text that it was made of, as in ``AssetText``.
+    described = models.BinaryField(max_length=32, null=True, editable=False)
 
     objects = EmbeddingQuerySet.as_manager()
 
