@@ -1,9 +1,9 @@
-"""The one module that imports torch: any open_clip model, the bundled one among them."""
+"""Any open_clip model, the bundled one among them."""
 
+import copy
 import logging
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +13,18 @@ from django.conf import settings
 from PIL import Image
 
 from search.encoders import ModelUnavailable
+from search.encoders.causal_text import CausalText
+from search.encoders.device import device, normal, unit
 from search.encoders.transform import Transform
+
+# isort: split
+import open_clip  # after device: without it it may fail to be imported
 
 logger = logging.getLogger(__name__)
 
+# What share of the time that float32 takes bfloat16 may take to be chosen.
+CLEARLY_FASTER = 0.85
 BUNDLED = Path(__file__).parent / "bundled"
-
-
-_torchvision = torch.library.Library("torchvision", "FRAGMENT")  # its definitions live as long as this object
-
-
-def _import_open_clip() -> Any:
-    """Import open_clip, beside a CPU build of torch too.
-
-    torchvision from the Python index is built for CUDA; beside a CPU torch its native library cannot load, and its
-    import then fails over two operators that CLIP never uses. Declaring their schemas is enough.
-    """
-    if torch.version.cuda is None:
-        for operator in ("nms", "qnms"):
-            with suppress(RuntimeError):  # declared already, by a torchvision built for this torch
-                _torchvision.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import open_clip
-
-    return open_clip
-
-
-open_clip = _import_open_clip()
 
 
 class OpenClipEncoder:
@@ -66,13 +52,13 @@ class OpenClipEncoder:
             self._tokenize = open_clip.get_tokenizer(architecture, cache_dir=settings.DAM_MODEL_CACHE)
         except Exception as error:  # hubs, files and state dicts fail in many ways; all of them mean "not to be had"
             raise ModelUnavailable(_ways_out(name, error)) from error
-        self._model = model.eval().requires_grad_(False)
+        self._device = device()
+        self._model = model.eval().requires_grad_(False).to(self._device)
         self.transform = _transform(model.visual.preprocess_cfg)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._lock = threading.Lock()
-        self._model.to(self._device)
         self._dtype = self._faster_dtype()
         self._model.to(self._dtype)
+        self._text = CausalText.of(model) or model.encode_text
         self.dimensions = self.encode_text(["a"]).shape[1]
         logger.info("Loaded %s: %d dimensions, %s on %s", name, self.dimensions, self._dtype, self._device)
 
@@ -83,44 +69,38 @@ class OpenClipEncoder:
     def encode_pixels(self, pixels: np.ndarray) -> np.ndarray:
         """Return unit vectors of what ``transform`` made, uint8 of shape (n, height, width, 3): float32 as above."""
         with self._lock, torch.inference_mode():
-            return _unit(self._model.encode_image(self._normal(pixels)))
+            return unit(self._model.encode_image(normal(pixels, self.transform, self._device).to(self._dtype)))
 
     def encode_text(self, texts: list[str]) -> np.ndarray:
         """Return unit vectors of texts, float32 of shape (n, dimensions); what exceeds the context is cut off."""
         tokens = self._tokenize(texts).to(self._device)
         with self._lock, torch.inference_mode():
-            return _unit(self._model.encode_text(tokens))
-
-    def _normal(self, pixels: np.ndarray) -> torch.Tensor:
-        """Return pixels as the model takes them: (n, 3, height, width), by channel of mean 0 and deviation 1."""
-        scaled = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
-        mean, std = (self._by_channel(values) for values in (self.transform.mean, self.transform.std))
-        return scaled.sub_(mean).div_(std).to(self._dtype, memory_format=torch.contiguous_format)
-
-    def _by_channel(self, values: tuple[float, ...]) -> torch.Tensor:
-        return torch.tensor(values, device=self._device).view(3, 1, 1)
+            return unit(self._text(tokens))
 
     def _faster_dtype(self) -> torch.dtype:
-        """Return bfloat16 or float32, whichever this machine multiplies faster.
+        """Return bfloat16 where this machine is clearly faster in it, else float32; takes a second or two.
 
-        The weights are cast; autocast is many times slower on a CPU. A CPU without bf16 units is slower in bf16.
+        A copy of the picture tower is cast (autocast is many times slower on a CPU). Both take turns, so that whatever
+        else the machine does slows both. A CPU with bf16 units is about twice as fast or more, one without is slower.
         """
-        size = self._model.visual.image_size
-        height, width = size if isinstance(size, tuple | list) else (size, size)
-        seconds = {}
-        for dtype in (torch.float32, torch.bfloat16):
-            self._model.to(dtype)
-            pixels = torch.zeros(8, 3, height, width, device=self._device, dtype=dtype)
-            with torch.inference_mode():
-                runs = [self._time_of(pixels) for _ in range(4)]
-            seconds[dtype] = min(runs[1:])
-            self._model.to(torch.float32)
-        return min(seconds, key=lambda dtype: seconds[dtype])
+        height, width = self.transform.size
+        pixels = torch.zeros(4, 3, height, width, device=self._device)
+        exactly = self._model.visual
+        towers = {torch.float32: exactly, torch.bfloat16: copy.deepcopy(exactly).to(torch.bfloat16)}
+        seconds: dict[torch.dtype, list[float]] = {dtype: [] for dtype in towers}
+        with torch.inference_mode():
+            for _ in range(4):
+                for dtype, tower in towers.items():
+                    seconds[dtype].append(_seconds(tower, pixels.to(dtype)))
+        exact, short = (min(taken[1:]) for taken in seconds.values())  # the first runs warm up
+        return torch.bfloat16 if short < CLEARLY_FASTER * exact else torch.float32
 
-    def _time_of(self, pixels: torch.Tensor) -> float:
-        start = time.perf_counter()
-        self._model.encode_image(pixels).float().sum().item()
-        return time.perf_counter() - start
+
+def _seconds(tower: torch.nn.Module, pixels: torch.Tensor) -> float:
+    start = time.perf_counter()
+    found = tower(pixels)
+    (found[0] if isinstance(found, tuple) else found).sum().item()
+    return time.perf_counter() - start
 
 
 def _resolve(name: str) -> tuple[str, str | None]:
@@ -173,7 +153,3 @@ def _ways_out(name: str, error: Exception) -> str:
         " the model hub once; or fetch the file elsewhere and set DAM_MODEL=ARCHITECTURE:/path/to/checkpoint; or put"
         " a filled cache at DAM_MODEL_CACHE; or use the bundled model, DAM_MODEL=emoji-scenes."
     )
-
-
-def _unit(features: torch.Tensor) -> np.ndarray:
-    return torch.nn.functional.normalize(features.float(), dim=-1).cpu().numpy()

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from search.encoders import ModelUnavailable, get_encoder
+from search.encoders.causal_text import CausalText
 from search.encoders.open_clip import OpenClipEncoder
 
 BUNDLED = "emoji-scenes"
@@ -108,3 +109,64 @@ def test_importing_a_process_loads_no_torch(module):
         "sys.exit('torch' in sys.modules or 'open_clip' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+TEXTS = ["", "a truck", "雪地里的卡车", "a red truck in the snow beside a house with two dogs", "truck " * 500]
+
+
+@pytest.mark.parametrize("pool", ["argmax", "eos"])
+@pytest.mark.parametrize("custom_text", [False, True])
+def test_a_text_cut_off_at_its_end_token_has_the_vector_of_all_its_tokens(custom_text, pool):
+    import torch
+
+    model, tokens = text_model(custom_text=custom_text, pool_type=pool)
+    cut = CausalText.of(model)
+    lengths = []
+    cut.tower.transformer.register_forward_pre_hook(lambda _module, inputs: lengths.append(inputs[0].shape[1]))
+    with torch.inference_mode():
+        for given in (tokens, *tokens.split(1)):
+            lengths.clear()
+            ours, whole = cut(given), model.encode_text(given)
+            assert torch.nn.functional.normalize(ours) == pytest.approx(torch.nn.functional.normalize(whole), abs=3e-6)
+            longest = int((given == given.max(dim=1, keepdim=True).values).int().argmax(dim=1).max()) + 1
+            assert lengths == [longest, given.shape[1]]
+
+
+@pytest.mark.parametrize(
+    "text", [{"no_causal_mask": True}, {"pool_type": "last"}, {"embed_cls": True}], ids=lambda text: next(iter(text))
+)
+def test_a_text_tower_that_looks_beyond_the_end_token_is_left_alone(text):
+    assert CausalText.of(text_model(custom_text=True, **text)[0]) is None
+
+
+def text_model(custom_text: bool, **text):
+    """A model of open_clip with random weights whose text tower is small, and tokens for it."""
+    import torch
+    from open_clip.model import CLIP, CustomTextCLIP
+    from open_clip.tokenizer import SimpleTokenizer
+
+    torch.manual_seed(0)
+    vision = {"layers": 1, "width": 64, "patch_size": 32, "image_size": 64, "head_width": 32}
+    text = {"width": 64, "heads": 2, "layers": 2, "eos_id": 49407} | text
+    model = (CustomTextCLIP if custom_text else CLIP)(32, vision, text).eval()
+    return model, SimpleTokenizer()(TEXTS)
+
+
+def test_what_is_measured_at_the_start_leaves_the_weights_as_they_were(tiny):
+    from safetensors.torch import load_file
+
+    encoder = OpenClipEncoder(f"{BUNDLED}:{tiny / 'tiny.safetensors'}")
+    for name, weight in load_file(tiny / "tiny.safetensors").items():
+        assert encoder._model.state_dict()[name].equal(weight.to(encoder._dtype)), name
+
+
+@pytest.mark.parametrize(("factor", "chosen"), [(0.5, "bfloat16"), (0.95, "float32"), (2, "float32")])
+def test_bfloat16_is_taken_only_where_it_is_clearly_faster(tiny, monkeypatch, factor, chosen):
+    import torch
+
+    def seconds(_tower, pixels):
+        return factor if pixels.dtype == torch.bfloat16 else 1.0
+
+    monkeypatch.setattr("search.encoders.open_clip._seconds", seconds)
+    encoder = OpenClipEncoder(f"{BUNDLED}:{tiny / 'tiny.safetensors'}")
+    assert str(encoder._dtype) == f"torch.{chosen}"
