@@ -2,20 +2,29 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import lru_cache
+from hashlib import sha256
 
 import numpy as np
+from django.db import connection
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from pgvector import Vector
 
 from assets.models import Asset
 from assets.querysets import AssetQuerySet
 from search import query_pictures
 from search.encoders import ModelUnavailable
 from search.language import Kind, Part
-from search.models import EmbeddingModel, NoActiveModel
+from search.models import EmbeddingModel, NoActiveModel, QueryVector
 from search.query import InvalidQuery
 
 logger = logging.getLogger(__name__)
+
+MOST_TEXTS = 50_000  # stored vectors: some 100 MB at 512 dimensions
+USED_AGAIN = timedelta(days=1)  # how old the time of the last use may be
 
 
 class NotEmbedded(Exception):
@@ -23,8 +32,13 @@ class NotEmbedded(Exception):
 
 
 def text_vector(text: str, model: EmbeddingModel | None = None) -> np.ndarray:
-    """Return the unit vector of ``text`` in the active model's space (or ``model``'s), float32, (dimensions,)."""
-    return _text_vector((model or EmbeddingModel.objects.active()).name, text.strip())
+    """Return the unit vector of ``text`` in the active model's space (or ``model``'s): float32, (dimensions,).
+
+    The array is read-only. It is encoded once: this process remembers it, and the library in ``QueryVector``. What is
+    known is answered while the model is away; else raise ``encoders.ModelUnavailable``.
+    """
+    model = model or EmbeddingModel.objects.active()
+    return _text_vector(model.pk, model.name, model.dimensions, text.strip())
 
 
 def asset_vector(asset: Asset, model: EmbeddingModel | None = None) -> np.ndarray:
@@ -37,16 +51,48 @@ def asset_vector(asset: Asset, model: EmbeddingModel | None = None) -> np.ndarra
 
 
 def warm_up() -> None:
-    """Load the active model now, so that the first search does not wait for it."""
+    """Have the active model loaded now, so that the first search does not wait for it."""
     try:
-        text_vector("")
+        EmbeddingModel.objects.active().encoder.encode_text([""])
     except (NoActiveModel, ModelUnavailable) as error:
         logger.warning("The model was not loaded ahead: %s", error)
 
 
 @lru_cache(maxsize=1024)
-def _text_vector(model_name: str, text: str) -> np.ndarray:
-    return EmbeddingModel(name=model_name).encoder.encode_text([text])[0]
+def _text_vector(model_id: int | None, name: str, dimensions: int, text: str) -> np.ndarray:
+    digest = sha256(text.encode()).digest()
+    vector = _remembered(model_id, digest)
+    if vector is None:
+        vector = EmbeddingModel(name=name, dimensions=dimensions).encoder.encode_text([text])[0]
+        _remember(model_id, digest, text, vector)
+    vector.flags.writeable = False  # shared by all who ask for it
+    return vector
+
+
+def _remembered(model_id: int | None, digest: bytes) -> np.ndarray | None:
+    row = QueryVector.objects.filter(model_id=model_id, digest=digest).first()
+    if row is None:
+        return None
+    if timezone.now() - row.used_at > USED_AGAIN:
+        QueryVector.objects.filter(pk=row.pk).update(used_at=Now())
+    return np.array(row.vector, dtype=np.float32)
+
+
+def _remember(model_id: int | None, digest: bytes, text: str, vector: np.ndarray) -> None:
+    """Store the vector, unless somebody was first or the model is gone or none of the library's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO search_queryvector (model_id, digest, text, vector, used_at)"
+            " SELECT id, %s, %s, %s::vector, now() FROM search_embeddingmodel WHERE id = %s FOR KEY SHARE"
+            " ON CONFLICT DO NOTHING",
+            [digest, text, Vector(vector).to_text(), model_id],
+        )
+
+
+def forget_least_used() -> int:
+    """Delete stored vectors of texts beyond ``MOST_TEXTS``, those that were not asked for longest; return how many."""
+    kept = QueryVector.objects.order_by("-used_at", "-pk").values("pk")
+    return QueryVector.objects.filter(pk__in=kept[MOST_TEXTS:]).delete()[0]
 
 
 def of_part(part: Part, visible: AssetQuerySet, model: EmbeddingModel) -> tuple[str, np.ndarray]:
