@@ -195,6 +195,7 @@ def test_a_wrong_answer_is_refused_with_what_is_wrong(encoder, stub, answer, say
     with pytest.raises(ModelUnavailable, match=says) as refusal:
         encoder.encode_text(["a"])
     assert KEY not in str(refusal.value)
+    stub.answers.clear()
     assert encoder.encode_text(["a"]).shape == (1, DIMENSIONS)
 
 

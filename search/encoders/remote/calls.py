@@ -71,7 +71,7 @@ class Calls:
                 self.failed(failure)
                 raise
             else:
-                self._failures = 0
+                self._succeeded()
                 return answer
         raise AssertionError("no answer and no failure")
 
@@ -87,6 +87,10 @@ class Calls:
                 rest = max(rest, REST * random.uniform(0.8, 1.2))
             self._resting_until = max(self._resting_until, time.monotonic() + rest)
             return rest > 0
+
+    def _succeeded(self) -> None:
+        with self._lock:
+            self._failures, self._resting_until = 0, 0.0
 
     def _refuse_while_resting(self) -> None:
         with self._lock:
