@@ -16,6 +16,7 @@ from django.db.models import Count, Q
 from django.http import QueryDict
 
 from assets.models import Asset
+from assets.querysets import AssetQuerySet
 from search.language import Kind
 from search.models import EmbeddingModel, Judgment
 from search.query import REFERENCES, InvalidQuery, Mode, SearchQuery, Sort
@@ -116,21 +117,23 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _ranking(question: Question, model: EmbeddingModel, mode: Mode, depth: int) -> list[int]:
-    """The ids that are found, best first, without the assets that the query itself names.
-
-    By words alone a picture finds nothing: that is an answer too, so that modes are compared over the same questions.
-    """
-    query = question.query
-    if mode is Mode.KEYWORD and any(query.of_kind(kind) for kind in REFERENCES):
-        return []
-    library = Asset.objects.all()
     try:
-        results = Results(
-            replace(query, mode=mode), library.exclude(pk__in=_named_in(query)), visible=library, model=model
-        )
-        return [pk for pk, _hit in results.hits[0:depth]]
+        return found(question.query, model, mode, depth, Asset.objects.all())
     except InvalidQuery as error:
         raise Unusable(f"{question.place}: {error}") from error
+
+
+def found(query: SearchQuery, model: EmbeddingModel, mode: Mode, depth: int, library: AssetQuerySet) -> list[int]:
+    """Return the ids that a query finds in the space of ``model``, best first, without the assets that it names.
+
+    By words alone a picture finds nothing: that is an answer too, so that modes are compared over the same questions.
+    Raises as ``Results`` does.
+    """
+    if mode is Mode.KEYWORD and any(query.of_kind(kind) for kind in REFERENCES):
+        return []
+    asked = replace(query, mode=mode, sort=Sort.RELEVANCE)
+    results = Results(asked, library.exclude(pk__in=_named_in(query)), visible=library, model=model)
+    return [pk for pk, _hit in results.hits[0:depth]]
 
 
 def read_questions(path: Path) -> list[Question]:

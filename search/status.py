@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from django.db.models import Q
-
-from assets.ledger import State
 from assets.models import Asset
 from search import recall
-from search.models import Embedding, EmbeddingModel
+from search.coverage import coverage_of
+from search.models import EmbeddingModel, NoActiveModel
 
 
 def library_status() -> dict[str, Any]:
@@ -15,7 +13,10 @@ def library_status() -> dict[str, Any]:
 
     ``recall`` is the last probe (see ``recall.report``), or None: rankings are exact, or were not measured yet.
     """
-    model = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
+    try:
+        model: EmbeddingModel | None = EmbeddingModel.objects.active()
+    except NoActiveModel:
+        model = None
     return {
         **progress(model),
         "model": str(model) if model else "none",
@@ -26,14 +27,13 @@ def library_status() -> dict[str, Any]:
 
 def progress(model: EmbeddingModel | None) -> dict[str, int]:
     """Return counts over one model: every asset is embedded, pending or quarantined."""
-    total = Asset.objects.count()
-    rows = Embedding.objects.filter(model=model, segment=0)
-    embedded = rows.filter(state=State.READY)
-    given_up = Q(state=State.QUARANTINED) | Q(pk__in=rows.filter(state=State.QUARANTINED).values("asset_id"))
-    quarantined = Asset.objects.filter(given_up).exclude(pk__in=embedded.values("asset_id"))
+    if model is None:
+        total = Asset.objects.count()
+        return {"assets": total, "embedded": 0, "pending": total, "quarantined": 0}
+    counts = coverage_of(model).assets
     return {
-        "assets": total,
-        "embedded": embedded.count(),
-        "pending": total - embedded.count() - quarantined.count(),
-        "quarantined": quarantined.count(),
+        "assets": counts.owed,
+        "embedded": counts.embedded,
+        "pending": counts.pending,
+        "quarantined": counts.quarantined,
     }

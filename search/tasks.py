@@ -1,12 +1,15 @@
 """What workers do for search. Tasks take no rows along: what is owed stands in the ledger."""
 
+import threading
+
 from celery import shared_task
+from django.db import connection
 
 from assets import doorbell
 from assets.ledger import State
-from search import query_pictures, recall, saved
+from search import descriptions, lifecycle, query_pictures, recall, saved
 from search.embedding import embed_batch
-from search.models import Embedding, EmbeddingModel
+from search.models import Embedding, EmbeddingModel, NoActiveModel
 from search.relevance import calibrate_when_due
 
 
@@ -18,19 +21,43 @@ def embed_pending() -> None:
 
 
 @shared_task
+def embed_descriptions() -> None:
+    """Embed what was written or changed since the last time, should a space embed descriptions."""
+    if descriptions.owe():
+        embed_pending()
+
+
+@shared_task
 def sweep() -> None:
     """Make true what signals may have missed, and let a finished model take over."""
     Embedding.objects.quarantine_exhausted()
     query_pictures.forget_expired()
     for model in EmbeddingModel.objects.live():
         Embedding.objects.owe_all(model)
+    descriptions.owe()
     if Embedding.objects.claimable().filter(asset__state=State.READY).exists():
         doorbell.ring("search.tasks.embed_pending")
-    building = EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING, switch_when_complete=True)
-    for model in building.order_by("pk"):
-        if model.is_complete():
-            model.activate()
+    lifecycle.advance()
     calibrate_when_due()
+
+
+@shared_task
+def build_indexes() -> None:
+    """Build what indexes are due, beside the worker's other work: the database builds, a thread only waits for it."""
+
+    def build() -> None:
+        try:
+            lifecycle.build_indexes()
+        finally:
+            connection.close()
+
+    threading.Thread(target=build, name="indexes", daemon=True).start()
+
+
+@shared_task
+def prune() -> None:
+    """Delete the models that somebody gave up."""
+    lifecycle.delete_pruned()
 
 
 @shared_task
@@ -41,6 +68,7 @@ def refresh_smart_collections() -> None:
 @shared_task
 def probe_recall() -> None:
     """Measure how much the active model's index finds."""
-    model = EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE).first()
-    if model is not None:
-        recall.probe(model)
+    try:
+        recall.probe(EmbeddingModel.objects.active())
+    except NoActiveModel:
+        return

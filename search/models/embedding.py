@@ -2,21 +2,24 @@
 
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 from assets.ledger import Ledger, LedgerQuerySet, State
-from assets.models import Asset
-from search.encoders import Encoder, get_encoder
+from assets.locks import only_one
+from assets.models import Asset, Segment
+from search import indexes
+from search.encoders import Encoder, ModelUnavailable, get_encoder
 
 
 class EmbeddingModelQuerySet(models.QuerySet["EmbeddingModel"]):
     def live(self) -> "EmbeddingModelQuerySet":
         """The models that every asset owes a vector to."""
-        return self.filter(state__in=[EmbeddingModel.State.BUILDING, EmbeddingModel.State.ACTIVE])
+        return self.filter(state__in=LIVE)
 
     def active(self) -> "EmbeddingModel":
         """The model that answers queries: the active space of pictures that may be asked by text.
@@ -46,6 +49,7 @@ class EmbeddingModel(models.Model):
         BUILDING = "building", _("building")
         ACTIVE = "active", _("active")
         RETIRED = "retired", _("retired")
+        PRUNING = "pruning", _("being deleted")
 
     class Embeds(models.TextChoices):
         PICTURE = "picture", _("picture")
@@ -77,6 +81,8 @@ class EmbeddingModel(models.Model):
         editable=False,
         help_text=_("How many the index keeps while it searches; measured by `manage.py calibrate_search`."),
     )
+    # Whether DAM_MODEL named it at the last start: only a start with another name asks for a change.
+    named_by_settings = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = EmbeddingModelQuerySet.as_manager()
@@ -102,47 +108,61 @@ class EmbeddingModel(models.Model):
 
     @cached_property
     def encoder(self) -> Encoder:
-        return get_encoder(self.name)
+        """What encodes for this space; raise ModelUnavailable, also when the name stands for another model by now."""
+        encoder = get_encoder(self.name)
+        if self.dimensions and encoder.dimensions != self.dimensions:
+            raise ModelUnavailable(
+                gettext("%(name)s has %(now)d dimensions now instead of %(then)d: it is another model.")
+                % {"name": self.name, "now": encoder.dimensions, "then": self.dimensions}
+            )
+        return encoder
 
     def is_complete(self) -> bool:
-        """Whether every prepared asset has this model's vector, or a reason why it has none."""
-        settled = Embedding.objects.filter(model=self).exclude(state=State.PENDING).values("asset_id")
-        return not Asset.objects.filter(state=State.READY).exclude(pk__in=settled).exists()
+        """Whether what is owed of every prepared asset has this model's vector, or a reason why it has none."""
+        ready = Asset.objects.filter(state=State.READY)
+        if self.embeds == self.Embeds.DESCRIPTION:
+            ready = ready.filter(text__described__isnull=False)
+        rows = Embedding.objects.filter(model=self)
+        if (
+            rows.pending().filter(asset__in=ready).exists()
+            or ready.exclude(pk__in=rows.whole().values("asset")).exists()
+        ):
+            return False
+        row = rows.filter(asset=models.OuterRef("asset"), segment=models.OuterRef("number"))
+        parts = Segment.objects.filter(asset__in=ready).exclude(models.Exists(row))
+        return not (self.embeds_segments and parts.exists())
+
+    @property
+    def embeds_segments(self) -> bool:
+        """Whether the segments of an asset have vectors of their own: its description is of the whole."""
+        return self.embeds == self.Embeds.PICTURE
 
     def activate(self) -> None:
-        """Answer queries with this model from now on; the one before is kept, retired."""
-        with transaction.atomic():
-            active = EmbeddingModel.objects.select_for_update().filter(state=self.State.ACTIVE, **self.slot)
-            active.exclude(pk=self.pk).update(state=self.State.RETIRED)
+        """Answer queries with this model from now on; the one before is kept, retired.
+
+        What workers have under way for that one comes to nothing: their leases end here.
+        """
+        with only_one("which models are active"):
+            others = EmbeddingModel.objects.filter(state=self.State.ACTIVE, **self.slot).exclude(pk=self.pk)
+            for other in others:
+                other.retire()
             self.state, self.activated_at = self.State.ACTIVE, Now()
             self.save(update_fields=["state", "activated_at"])
         self.refresh_from_db(fields=["activated_at"])
 
-    def create_index(self) -> None:
-        """Create this model's HNSW index, unless it is there; searches go on meanwhile.
+    def retire(self) -> None:
+        """Owe this model nothing more; its vectors are kept."""
+        self.state = self.State.RETIRED
+        self.save(update_fields=["state"])
+        under_way = self.embeddings.filter(state=State.PENDING, leased_until__isnull=False)
+        under_way.update(leased_until=None, attempts=0)
 
-        One partial index per model over an expression, because the column holds vectors of any dimension. A query is
-        served by it only when it spells the same cast and this model's id (see ``ranking``).
-        """
-        name = f"embedding_hnsw_{self.pk}"
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
-            found = cursor.fetchone()
-            if found == (True,):
-                return
-            if found:  # an earlier concurrent build was interrupted
-                cursor.execute(f"DROP INDEX CONCURRENTLY {name}")
-            cursor.execute("SET statement_timeout = 0")
-            cursor.execute("SET maintenance_work_mem = '512MB'")
-            try:
-                cursor.execute(
-                    f"CREATE INDEX CONCURRENTLY {name} ON {Embedding._meta.db_table}"
-                    f" USING hnsw ((vector::halfvec({self.dimensions:d})) halfvec_l2_ops)"
-                    f" WHERE model_id = {self.pk:d}"
-                )
-            finally:
-                cursor.execute("RESET maintenance_work_mem")
-                cursor.execute("RESET statement_timeout")
+    def create_index(self) -> None:
+        """Create this model's HNSW index, unless it is there; searches go on meanwhile."""
+        indexes.build(self)
+
+
+LIVE = (EmbeddingModel.State.BUILDING, EmbeddingModel.State.ACTIVE)
 
 
 class EmbeddingQuerySet(LedgerQuerySet):
@@ -150,12 +170,35 @@ class EmbeddingQuerySet(LedgerQuerySet):
         """The rows that a ranking in this model's space may return."""
         return self.filter(model=model, segment=0, vector__isnull=False)
 
+    def whole(self) -> "EmbeddingQuerySet":
+        """The rows of whole assets, not of their segments."""
+        return self.filter(segment=0)
+
     def owe_all(self, model: EmbeddingModel) -> int:
-        """Insert the rows that live assets have not yet got for this model; return how many."""
-        missing = Asset.objects.exclude(embeddings__model=model).values_list("pk", flat=True)
-        rows = [Embedding(asset_id=pk, model=model) for pk in missing.iterator(chunk_size=5000)]
-        Embedding.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
-        return len(rows)
+        """Insert the rows that assets and their segments have not yet got for this model; return how many.
+
+        A space of descriptions is owed one of every asset that has any text.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(OWE_ALL, {"model": model.pk, "pictures": model.embeds_segments})
+            return cursor.rowcount
+
+
+# One statement for a library of any size; ``coverage`` counts by the same join.
+OWE_ALL = """
+    INSERT INTO search_embedding (asset_id, model_id, segment, state, attempts, problem)
+    SELECT owed.asset_id, %(model)s, owed.segment, 'pending', 0, ''
+    FROM (
+        SELECT id AS asset_id, 0 AS segment FROM assets_asset WHERE %(pictures)s
+        UNION ALL SELECT asset_id, number FROM assets_segment WHERE %(pictures)s
+        UNION ALL SELECT asset_id, 0 FROM search_assettext WHERE NOT %(pictures)s AND described IS NOT NULL
+    ) owed
+    WHERE NOT EXISTS (
+        SELECT FROM search_embedding e
+        WHERE e.asset_id = owed.asset_id AND e.model_id = %(model)s AND e.segment = owed.segment
+    )
+    ON CONFLICT DO NOTHING
+"""
 
 
 class Embedding(Ledger):
@@ -189,13 +232,15 @@ class Embedding(Ledger):
         return f"{self.model} of asset {self.asset_id}"
 
 
-def register_model(name: str) -> tuple[EmbeddingModel, bool]:
+def register_model(name: str, *, switch_when_complete: bool = True) -> tuple[EmbeddingModel, bool]:
     """Set up the named model's space, and have every asset embedded in it; return it, and whether it is new.
 
-    The first model is active at once; a later one is built beside the active one. Loads the model, so that weights
-    that cannot be had stop here (``encoders.ModelUnavailable``).
+    The first model of its slot is active at once; a later one is built beside the active one, and so is one that was
+    retired. Loads a new model, so that weights that cannot be had stop here (``encoders.ModelUnavailable``). The index
+    of a large library is built when the vectors are there (``lifecycle``).
     """
     known = EmbeddingModel.objects.filter(name=name).first()
+    new = known is None
     if known is None:
         encoder = get_encoder(name)
         known = EmbeddingModel(
@@ -204,15 +249,15 @@ def register_model(name: str) -> tuple[EmbeddingModel, bool]:
             embeds=EmbeddingModel.Embeds.PICTURE if encoder.takes_pictures else EmbeddingModel.Embeds.DESCRIPTION,
             asked_by_text=encoder.takes_text,
             asked_by_picture=encoder.takes_pictures,
+            switch_when_complete=switch_when_complete,
         )
         first = not EmbeddingModel.objects.filter(**known.slot).exists()
         known.save()
         if first:
             known.activate()
+    elif known.state == EmbeddingModel.State.RETIRED:
+        known.state, known.switch_when_complete = EmbeddingModel.State.BUILDING, switch_when_complete
+        known.save(update_fields=["state", "switch_when_complete"])
+    if Asset.objects.count() < indexes.LARGE:
         known.create_index()
-        return known, True
-    if known.state == EmbeddingModel.State.RETIRED:
-        known.state = EmbeddingModel.State.BUILDING
-        known.save(update_fields=["state"])
-    known.create_index()
-    return known, False
+    return known, new

@@ -1,0 +1,168 @@
+"""The HNSW index of each embedding space: built beside searches, by one process at a time, repaired when interrupted.
+
+One partial index per model over an expression, because the column holds vectors of any dimension. A query is served by
+it only when it spells the same cast and the model's id (see ``ranking``). Without it rankings are exact: right, slower.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import OperationalError, connection, models
+from django.utils.translation import gettext_lazy as _
+from psycopg.errors import DiskFull, OutOfMemory
+
+if TYPE_CHECKING:
+    from search.models import EmbeddingModel
+
+logger = logging.getLogger(__name__)
+
+TABLE = "search_embedding"
+MEGABYTE = 1024 * 1024
+# What one vector takes while the graph is built in memory, beside its own values: measured, with some to spare.
+GRAPH_BYTES = 1000
+# Vectors below which every ranking is exact anyway, and an index is kept up as they are written.
+LARGE = 10_000
+LEAST_MEMORY, MOST_MEMORY = 64 * MEGABYTE, 16 * 1024 * MEGABYTE
+
+
+class IndexState(models.TextChoices):
+    MISSING = "missing", _("no index")
+    BUILDING = "building", _("index is being built")
+    BROKEN = "broken", _("index is broken")  # a build was interrupted
+    READY = "ready", _("index is ready")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is: PostgreSQL's name of its phase, and the share of that phase in percent, where it is known."""
+
+    phase: str
+    percent: float | None
+
+
+def name_of(model: "EmbeddingModel") -> str:
+    return f"embedding_hnsw_{model.pk}"
+
+
+def state_of(model: "EmbeddingModel") -> IndexState:
+    """Return whether the model's index serves queries."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name_of(model)])
+        found = cursor.fetchone()
+        if found == (True,):
+            return IndexState.READY
+        cursor.execute(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [name_of(model)],
+        )
+        if cursor.fetchone():
+            return IndexState.BUILDING
+    return IndexState.BROKEN if found else IndexState.MISSING
+
+
+def progress_of(model: "EmbeddingModel") -> Progress | None:
+    """Return how far the build of this model's index is; None while there is none, or another may not look at it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT phase, round(100.0 * CASE WHEN phase LIKE 'building index%%' AND blocks_total = 0"
+            " THEN tuples_done / nullif(tuples_total, 0) ELSE blocks_done::numeric / nullif(blocks_total, 0) END, 1)"
+            " FROM pg_stat_progress_create_index WHERE index_relid = to_regclass(%s)",
+            [name_of(model)],
+        )
+        found = cursor.fetchone()
+    return Progress(found[0], None if found[1] is None else float(found[1])) if found else None
+
+
+def build(model: "EmbeddingModel") -> bool:
+    """Build this model's index unless it is there; searches and writes go on meanwhile. Not inside a transaction.
+
+    What an interrupted build left is dropped first. Return False when another process is at it.
+    """
+    with _only_builder(name_of(model)) as alone:
+        if not alone:
+            return False
+        if state_is_ready(model):
+            return True
+        vectors = model.embeddings.filter(vector__isnull=False).count()
+        try:
+            _create(model, vectors)
+        except OperationalError as error:
+            # Workers of a parallel build share their memory through /dev/shm, which containers keep small.
+            if not isinstance(error.__cause__, DiskFull | OutOfMemory):
+                raise
+            logger.warning("The index of %s is built by one process alone: %s", model, error)
+            _create(model, vectors, alone=True)
+    return True
+
+
+def drop(model: "EmbeddingModel") -> None:
+    """Drop this model's index, if there is one; searches go on. Not inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(model)}")
+
+
+def memory_for(vectors: int, dimensions: int) -> int:
+    """Return the bytes that a build over so many vectors is given: all that it needs, within what the server has."""
+    needed = 16 * MEGABYTE + vectors * (2 * dimensions + GRAPH_BYTES)
+    return max(LEAST_MEMORY, min(needed, _server_memory(), MOST_MEMORY))
+
+
+def state_is_ready(model: "EmbeddingModel") -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name_of(model)])
+        return cursor.fetchone() == (True,)
+
+
+def _create(model: "EmbeddingModel", vectors: int, *, alone: bool = False) -> None:
+    drop(model)  # invalid, or nothing
+    megabytes = memory_for(vectors, model.dimensions) // MEGABYTE
+    settings: dict[str, Any] = {"statement_timeout": 0, "maintenance_work_mem": f"'{megabytes}MB'"}
+    if alone:
+        settings["max_parallel_maintenance_workers"] = 0
+    with connection.cursor() as cursor:
+        try:
+            for name, value in settings.items():
+                cursor.execute(f"SET {name} = {value}")
+            cursor.execute(
+                f"CREATE INDEX CONCURRENTLY {name_of(model)} ON {TABLE}"
+                f" USING hnsw ((vector::halfvec({model.dimensions:d})) halfvec_l2_ops) WHERE model_id = {model.pk:d}"
+            )
+        finally:
+            for name in settings:
+                cursor.execute(f"RESET {name}")
+
+
+def _server_memory() -> int:
+    """Half of what the server has free; where it does not say, a quarter of what it counts on for its cache."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_function_privilege('pg_read_file(text, bigint, bigint, boolean)', 'execute')")
+        if cursor.fetchone() == (True,):
+            cursor.execute(
+                "SELECT substring(pg_read_file('/proc/meminfo', 0, 8192, true)"
+                " FROM 'MemAvailable:\\s+(\\d+) kB')::bigint"
+            )
+            if (kilobytes := cursor.fetchone()[0]) is not None:
+                return kilobytes * 1024 // 2
+        cursor.execute("SELECT pg_size_bytes(current_setting('effective_cache_size')) / 4")
+        return cursor.fetchone()[0]
+
+
+@contextmanager
+def _only_builder(name: str) -> Iterator[bool]:
+    """Whether nobody else builds this index, in any process; the lock is the session's, so it goes with the process.
+
+    Nobody waits for it: a build waits for every transaction that is under way, also for one that would wait for it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
+        (alone,) = cursor.fetchone()
+        try:
+            yield alone
+        finally:
+            if alone:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
