@@ -13,7 +13,9 @@ from contextlib import suppress
 from dam.env import BASE_DIR
 
 STOP_SECONDS = 8  # how long processes may take to end by themselves; all of them stop within 10
-SETTLED_SECONDS = 10  # one that ends sooner than this after its start would only end again
+SETTLED_SECONDS = 10  # one that ends sooner than this after its first start would only end again
+MOST_TRIES = 5  # how often one that was killed so early is started
+LONGEST_PAUSE = 8  # seconds between the starts of one that ends early again and again
 
 
 class Failed(Exception):
@@ -25,13 +27,27 @@ class Service:
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str]) -> None:
         self.name, self.command, self.environment = name, command, environment
+        self.early_ends = 0  # in a row
+        self.has_settled = False
         self.start()
 
     def start(self) -> None:
-        self.started = time.monotonic()
+        self.started, self.again_at = time.monotonic(), 0.0
         self.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
             self.command, cwd=BASE_DIR, env=self.environment, start_new_session=True, preexec_fn=_end_with_parent
         )
+
+    def ended(self, status: int) -> float:
+        """Return how many seconds to wait until it is started again; raise Failed when that is of no use.
+
+        A mistake in the configuration shows at the first start. Later, or when somebody killed it, it is tried again.
+        """
+        early = time.monotonic() - self.started < SETTLED_SECONDS
+        self.has_settled |= not early
+        self.early_ends = self.early_ends + 1 if early else 0
+        if not self.has_settled and (status >= 0 or self.early_ends == MOST_TRIES):
+            raise Failed(f"{self.name} ended with status {status} right after its start.")
+        return min(2.0 ** (self.early_ends - 1), LONGEST_PAUSE) if early else 0.0
 
     def kill_group(self) -> None:
         with suppress(ProcessLookupError):
@@ -54,11 +70,12 @@ def keep_running(services: list[Service], stop: threading.Event, say: Callable[[
             status = service.process.poll()
             if status is None:
                 continue
-            if time.monotonic() - service.started < SETTLED_SECONDS:
-                raise Failed(f"{service.name} ended with status {status} right after its start.")
-            say(f"{service.name} ended with status {status}; it is started again.")
-            service.kill_group()  # what it may have left behind holds its port
-            service.start()
+            if not service.again_at:
+                service.again_at = time.monotonic() + service.ended(status)
+                say(f"{service.name} ended with status {status}; it is started again.")
+                service.kill_group()  # what it may have left behind holds its port
+            if time.monotonic() >= service.again_at:
+                service.start()
 
 
 def stop_all(services: list[Service]) -> None:

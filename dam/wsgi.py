@@ -6,12 +6,13 @@ import threading
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dam.settings")
-# No request may keep the database busy for longer; migrations, index builds and workers may.
+# No request may keep the database busy for longer, or wait longer for the encoder; migrations and workers may.
 os.environ.setdefault("DAM_STATEMENT_TIMEOUT_MS", "30000")
+os.environ.setdefault("DAM_ENCODER_SECONDS", "3")
 
 application = get_wsgi_application()
 
-if os.environ.get("DAM_WARM_UP"):  # set by ``manage.py up``; it costs the process a model's memory from the start
+if os.environ.get("DAM_WARM_UP"):  # set by ``manage.py up``; without DAM_ENCODER_URL this process loads a model
     from search.vectors import warm_up
 
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 TEXTS = 64  # of one request
 PICTURES = 32
 CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 60.0  # of one request, whatever DAM_ENCODER_SECONDS allows for a call
 # How long nobody asks a process that did not answer in time: one request hangs, and not each of them.
 REST_SECONDS = 5.0
 LEARNED_SECONDS = 30.0  # how long it counts what the process said of a model
@@ -128,7 +129,7 @@ class _Process:
 
     def _send(self, method: str, path: str, seconds: float, **body: Any) -> httpx2.Response:
         try:
-            timeout = httpx2.Timeout(max(seconds, 0.1), connect=CONNECT_SECONDS)
+            timeout = httpx2.Timeout(min(max(seconds, 0.1), ANSWER_SECONDS), connect=CONNECT_SECONDS)
             return self._client.request(method, path, timeout=timeout, **body)
         except httpx2.TimeoutException as error:
             logger.error("The encoder at %s does not answer: %r", self._url, error)

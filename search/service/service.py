@@ -137,7 +137,7 @@ class Service:
     async def preload(self, models: Iterable[str]) -> None:
         """Load models before anybody asks."""
         for model in models:
-            with suppress(Loading, ModelUnavailable):  # the log says why, and whoever asks is told
+            with suppress(Loading, ModelUnavailable, NotServed):  # the log says why, and whoever asks is told
                 await self.held(model)
 
     def health(self) -> dict[str, Any]:

@@ -5,10 +5,13 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
+import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -17,12 +20,17 @@ from django.core.management.base import BaseCommand, CommandError
 from dam import postgres
 from dam.env import DATA_DIR, env
 from dam.supervisor import Failed, Service, keep_running, run_once, stop_all
+from search.service.address import LONGEST_SOCKET_PATH, Address
 
+LISTENING_SECONDS = 30
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class Command(BaseCommand):
-    help = "Start the database (unless DATABASE_URL is set), web server, worker and scheduler."
+    help = (
+        "Start the database (unless DATABASE_URL is set), the encoder (unless DAM_ENCODER_URL is), web server, worker"
+        " and scheduler."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,13 +47,21 @@ class Command(BaseCommand):
             environment.setdefault("DAM_PUBLIC_READ", "1")
         bootstrap = [sys.executable, "manage.py", "bootstrap"] + ["--no-samples"] * options["no_samples"]
         services: list[Service] = []
-        with self._only_one(), self._port_is_free(), self._database():
+        with self._only_one(), self._port_is_free(), self._database(), _encoder() as encoder:
             try:
-                services.append(Service("bootstrap", bootstrap, environment))
-                run_once(services[0], self.stop)
+                if encoder:
+                    environment["DAM_ENCODER_URL"] = str(encoder)
+                    # Only our own processes can reach it, and an administrator may choose any model.
+                    environment["DAM_ENCODER_MODELS"] = ",".join(settings.DAM_ENCODER_MODELS or ["*"])
+                    services.append(Service("encoder", [sys.executable, "manage.py", "encoder"], environment))
+                    self._wait_for(services[-1], encoder)
+                # The first start may have to download a model.
+                services.append(Service("bootstrap", bootstrap, {"DAM_ENCODER_SECONDS": "3600"} | environment))
+                run_once(services[-1], self.stop)
                 if self.stop.is_set():
                     return
-                services = [Service(name, command, environment) for name, command in _commands().items()]
+                services.pop()
+                services += [Service(name, command, environment) for name, command in _commands().items()]
                 self._announce()
                 keep_running(services, self.stop, self.stderr.write)
             except Failed as error:
@@ -96,12 +112,32 @@ class Command(BaseCommand):
             watch.join()
             server.stop()
 
+    def _wait_for(self, service: Service, address: Address) -> None:
+        """Wait until the service listens; the encoder does so before it has loaded a model."""
+        deadline = time.monotonic() + LISTENING_SECONDS
+        while not address.answers() and not self.stop.wait(0.1):
+            if service.process.poll() is not None or time.monotonic() > deadline:
+                raise Failed(f"{service.name} does not listen at {address}; its last words are above.")
+
     def _announce(self) -> None:
         url = _url()
         self.stdout.write(
             f"\n  Page   {url}/\n  Admin  {url}/admin/\n  API    {url}/api/docs/\n\nCtrl-C stops all of it."
         )
         self.stdout.flush()
+
+
+@contextmanager
+def _encoder() -> Iterator[Address | None]:
+    """Yield where to start an encoder; None where the user has set one."""
+    if settings.DAM_ENCODER_URL:
+        yield None
+        return
+    with ExitStack() as stack:
+        path = DATA_DIR / "encoder.sock"
+        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dam-"))) / path.name
+        yield Address(path=str(path))
 
 
 def _url() -> str:
@@ -112,7 +148,7 @@ def _url() -> str:
 def _commands() -> dict[str, list[str]]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "-A", "dam", "--quiet"]
-    # The worker holds a model, so it runs in one process without forking.
+    # The worker may hold a model (without DAM_ENCODER_URL), so it runs in one process without forking.
     worker = ["worker", "--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     address = ["--host", settings.DAM_HOST, "--port", str(settings.DAM_PORT)]
     return {
