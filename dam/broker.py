@@ -8,6 +8,15 @@ from psycopg.conninfo import make_conninfo
 # twice, and what is owed stands in the database.
 VISIBILITY_SECONDS = 600
 
+# A database on another machine that vanished without a word is noticed within this time (seconds; milliseconds).
+NETWORK = {
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
 
 def transport_options(broker_url: str, database: dict[str, Any]) -> dict[str, Any]:
     """Return ``broker_transport_options`` for this broker; short timeouts, so that a dead one is noticed."""
@@ -27,7 +36,8 @@ def transport_options(broker_url: str, database: dict[str, Any]) -> dict[str, An
         dbname=database["NAME"],
         user=database.get("USER") or "postgres",
         password=database.get("PASSWORD") or "unused",
-        connect_timeout=2,
+        application_name="dam broker",
+        **NETWORK,
     )
     return {
         "conn_string": conn_string,

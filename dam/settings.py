@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from dam import postgres
-from dam.broker import transport_options
+from dam.broker import NETWORK, transport_options
 from dam.env import BASE_DIR, DATA_DIR, env, private_text
 
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
@@ -95,7 +95,7 @@ DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # %2Frun%2
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=10), "timeout": 5},
-    "connect_timeout": 5,
+    **NETWORK,
     # Rankings stay complete under any filter: an HNSW scan goes on until the page is full, in order of distance.
     # Every reader gets this, admin and shell included, because it is a property of the connection.
     "options": " ".join(

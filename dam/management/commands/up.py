@@ -41,7 +41,7 @@ class Command(BaseCommand):
         self.stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self.stop.set())
-        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "dam.settings", "PYTHONUNBUFFERED": "1"}
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         environment.setdefault("DAM_WARM_UP", "1")
         if settings.DAM_HOST in LOOPBACK:
             environment.setdefault("DAM_PUBLIC_READ", "1")
