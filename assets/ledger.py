@@ -89,15 +89,17 @@ class LedgerQuerySet(models.QuerySet):
         quote = connection.ops.quote_name
         owed, made = quote(self.model._meta.db_table), quote(table)
         results = "".join(f", {quote(column)} = made.{quote(column)}" for column in columns)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"WITH mine AS (SELECT id FROM {owed} WHERE id IN (SELECT id FROM {made})"
-                f" AND started_at = ANY(%s) AND leased_until IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED)"
-                f" UPDATE {owed} AS owed SET state = %s, problem = '', leased_until = NULL,"
-                f" finished_at = statement_timestamp(){results}"
-                f" FROM {made} AS made JOIN mine ON mine.id = made.id WHERE owed.id = made.id",
-                [list({row.started_at for row in rows}), State.READY],
+        statement = f"""
+            WITH mine AS (
+                SELECT id FROM {owed} WHERE id IN (SELECT id FROM {made}) AND started_at = ANY (%s)
+                AND leased_until IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED
             )
+            UPDATE {owed} AS owed SET state = %s, problem = '', leased_until = NULL,
+                finished_at = statement_timestamp(){results}
+            FROM {made} AS made JOIN mine ON mine.id = made.id WHERE owed.id = made.id
+        """  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [list({row.started_at for row in rows}), State.READY])
             return cursor.rowcount
 
     def fail(self, row: Any, problem: str) -> None:

@@ -6,6 +6,7 @@ reads their previews.
 """
 
 import logging
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,6 +21,7 @@ from assets import ingest, storage
 from assets.imaging import PRESETS, DecoderDied, Undecodable
 from assets.imaging.sandbox import Decoded, Limits, Renditions, Sandbox
 from assets.models import Asset, Kind, Rendition, Segment
+from assets.overlap import Batch, at_once, overlapped
 from assets.signals import prepared, segments_dropped
 
 logger = logging.getLogger(__name__)
@@ -47,17 +49,32 @@ class Stored:
 
 def prepare_batch() -> int:
     """Prepare up to ``BATCH`` pending pictures and some of what takes longer; return how many were claimed."""
-    with Asset.objects.filter(kind=Kind.IMAGE).claimed(BATCH) as pictures:
-        _prepare(pictures)
+    return at_once(_batch())
+
+
+def prepare_owed() -> None:
+    """Prepare pending assets until none is left that may be claimed."""
+    overlapped(_batch)
+
+
+def _batch() -> Batch:
     # As many films and documents as there are decoders: who is killed over them held no others up.
-    with Asset.objects.exclude(kind=Kind.IMAGE).claimed(sandbox().limits.processes) as others:
-        _prepare(others)
-    return len(pictures) + len(others)
+    others = Asset.objects.exclude(kind=Kind.IMAGE)
+    with (
+        Asset.objects.filter(kind=Kind.IMAGE).claimed(BATCH) as pictures,
+        others.claimed(sandbox().limits.processes) as films,
+    ):
+        claims = [[(asset, sandbox().submit(_try_to_decode, asset)) for asset in rows] for rows in (pictures, films)]
+        yield [*pictures, *films]
+        for claim in claims:
+            _finish(claim)
 
 
-def _prepare(claimed: list[Asset]) -> None:
+def _finish(begun: list[tuple[Asset, Future[Stored | Exception]]]) -> None:
+    """Record what becomes of assets that are being decoded, and hand their pictures on."""
     pictures: dict[tuple[int, int], Image.Image] = {}
-    for asset, outcome in zip(claimed, sandbox().map(_try_to_decode, claimed), strict=True):
+    for asset, future in begun:
+        outcome = future.result()
         match outcome:
             case Stored():
                 try:

@@ -4,14 +4,13 @@ from celery import shared_task
 
 from assets import doorbell
 from assets.models import Asset
-from assets.preparation import prepare_batch
+from assets.preparation import prepare_owed
 
 
 @shared_task
 def prepare_pending() -> None:
     """Prepare pending assets until none is left that may be claimed."""
-    while prepare_batch():
-        pass
+    prepare_owed()
 
 
 @shared_task

@@ -1,18 +1,23 @@
 """The one writer of vectors: claims what the ledger owes, encodes it in batches, stores unit vectors."""
 
 import logging
+from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.db import connection, transaction
 from PIL import Image
 
 from assets.imaging.decoder import Undecodable
 from assets.ledger import State
 from assets.models import Asset
+from assets.overlap import Batch, at_once, overlapped
 from assets.preparation import sandbox
 from assets.storage import local_copy
+from search import descriptions, vector_copy
 from search.encoders import ModelUnavailable
 from search.models import Embedding, EmbeddingModel
 
@@ -38,44 +43,90 @@ def embed_batch(pictures: Pictures | None = None) -> int:
     With ``pictures`` only the rows of these assets, from these pictures; without, rows of any prepared asset, from
     preview renditions.
     """
-    claimed = 0
+    return sum(at_once(_batch(model, pictures)) for model in EmbeddingModel.objects.live())
+
+
+def embed_owed() -> None:
+    """Embed what every live model is owed, until none is left that may be claimed."""
     for model in EmbeddingModel.objects.live():
-        owed = Embedding.objects.filter(model=model, asset__state=State.READY)
-        if pictures is not None:
-            owed = owed.filter(asset__in={asset_id for asset_id, _segment in pictures})
-        rows = owed.claim(BATCH)
-        claimed += len(rows)
-        _embed(model, rows, pictures or {})
-    return claimed
+        overlapped(partial(_batch, model))
 
 
-def _embed(model: EmbeddingModel, rows: list[Embedding], pictures: Pictures) -> None:
+def _batch(model: EmbeddingModel, pictures: Pictures | None = None) -> Batch:
+    """Claim rows of one model and begin to read their previews; then encode them and write the vectors.
+
+    A row that something is wrong with is recorded by itself.
+    """
+    owed = Embedding.objects.filter(model=model, asset__state=State.READY)
+    if pictures is not None:
+        owed = owed.filter(asset__in={asset_id for asset_id, _segment in pictures})
+    with owed.claimed(BATCH) as rows:
+        begun = _begin(model, rows, pictures or {})
+        yield rows
+        ready = [(row, value) for row in rows if (value := _read(row, begun.get(row.pk))) is not None]
+        if ready:
+            _embed(model, [row for row, _value in ready], [value for _row, value in ready])
+
+
+def _begin(model: EmbeddingModel, rows: list[Embedding], pictures: Pictures) -> dict[int, Any]:
+    """Return by row what its vector is made of, a picture or a text, or the Future of a picture that is being read.
+
+    Rows of assets that were deleted meanwhile are left out.
+    """
+    if model.embeds == EmbeddingModel.Embeds.DESCRIPTION:
+        return dict(descriptions.texts_of(rows)) if rows else {}
     assets = Asset.objects.prefetch_related("renditions").in_bulk([row.asset_id for row in rows])
-    readable: list[tuple[Embedding, Image.Image]] = []
-    for row in rows:
-        if (asset := assets.get(row.asset_id)) is None:
-            continue  # deleted meanwhile, and its row with it
-        try:
-            readable.append((row, pictures.get((row.asset_id, row.segment)) or _preview(asset, row.segment)))
-        except (Undecodable, FileNotFoundError) as error:
-            logger.warning("Embedding of asset %s: %s", row.asset_id, error)
-            Embedding.objects.fail(row, f"its preview cannot be read: {error}")
-        except Exception as error:  # storages raise anything: the row waits until they answer
-            logger.error("Embedding of asset %s waits, because storage did not answer: %s", row.asset_id, error)
-            Embedding.objects.release([row], retry_in=PAUSE)
-    if not readable:
-        return
+    return {
+        row.pk: pictures.get((row.asset_id, row.segment)) or sandbox().submit(_preview, asset, row.segment)
+        for row in rows
+        if (asset := assets.get(row.asset_id))
+    }
+
+
+def _read(row: Embedding, value: Any) -> Any:
+    """Return the picture or text, once it is read; None when it cannot be, which is recorded."""
+    if not isinstance(value, Future):
+        return value
     try:
-        vectors = model.encoder.encode_images([picture for _row, picture in readable])
+        return value.result()
+    except (Undecodable, FileNotFoundError) as error:
+        logger.warning("Embedding of asset %s: %s", row.asset_id, error)
+        Embedding.objects.fail(row, f"its preview cannot be read: {error}")
+    except Exception as error:  # storages raise anything: the row waits until they answer
+        logger.error("Embedding of asset %s waits, because storage did not answer: %s", row.asset_id, error)
+        Embedding.objects.release([row], retry_in=PAUSE)
+    return None
+
+
+def _embed(model: EmbeddingModel, rows: list[Embedding], inputs: list[Any]) -> None:
+    described = model.embeds == EmbeddingModel.Embeds.DESCRIPTION
+    try:
+        encoder = model.encoder
+        vectors = (encoder.encode_text if described else encoder.encode_images)(inputs)
     except ModelUnavailable as error:
-        logger.error("%s embeddings wait for their model: %s", len(readable), error)
-        Embedding.objects.release([row for row, _picture in readable], retry_in=PAUSE)
+        logger.error("%s embeddings wait for their model: %s", len(rows), error)
+        Embedding.objects.release(rows, retry_in=PAUSE)
         return
-    for (row, _picture), vector in zip(readable, vectors, strict=True):
+    good: list[tuple[Embedding, np.ndarray]] = []
+    for row, vector in zip(rows, vectors, strict=True):
         try:
-            Embedding.objects.complete(row, vector=checked(vector, model.dimensions))
+            good.append((row, checked(vector, model.dimensions)))
         except InvalidVector as error:
             Embedding.objects.fail(row, str(error))
+    if good:
+        write([row for row, _vector in good], np.stack([vector for _row, vector in good]))
+
+
+def write(rows: list[Embedding], vectors: np.ndarray) -> int:
+    """Store the vectors of claimed rows, float32 of shape (n, dimensions), and mark the rows ready.
+
+    In one statement, whatever their number; rows that this claim no longer holds are left alone. Return how many were
+    written.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            vector_copy.send(cursor, [row.pk for row in rows], vectors)
+        return Embedding.objects.complete_from(vector_copy.TABLE, ["vector"], rows)
 
 
 def _preview(asset: Asset, segment: int) -> Image.Image:

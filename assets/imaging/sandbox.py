@@ -11,15 +11,17 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 from PIL import Image
 
 from assets.imaging import DOCUMENTS, FILMS, DecoderDied, Undecodable
+
+T = TypeVar("T")
 
 FILES_PER_CHILD = 500  # decoders leak; a fresh child costs about 0.2 s
 
@@ -154,6 +156,7 @@ class Sandbox:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
+        self._threads = ThreadPoolExecutor(self.limits.processes, thread_name_prefix="decode")
 
     def decode(
         self,
@@ -201,10 +204,9 @@ class Sandbox:
             ),
         )
 
-    def map(self, function: Any, items: Iterable[Any]) -> Iterator[Any]:
-        """Apply ``function`` to every item, as many at a time as there may be children; in order."""
-        with ThreadPoolExecutor(self.limits.processes, thread_name_prefix="decode") as threads:
-            yield from threads.map(function, items)
+    def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """Call the function, which decodes something, in a thread: as many at a time as there may be children."""
+        return self._threads.submit(function, *arguments)
 
     def _take(self) -> _Child:
         try:

@@ -23,10 +23,12 @@ class CausalText:
     @classmethod
     def of(cls, model: torch.nn.Module) -> Self | None:
         """Return it for models of which the above is true, and None for others."""
+        tower: Any = model
         if type(model) is CLIP:
-            tower, pool, end = model, model.text_pool_type, model.text_eos_id
+            pool, end = tower.text_pool_type, tower.text_eos_id
         elif type(model) is CustomTextCLIP and type(model.text) is TextTransformer:
-            tower, pool, end = model.text, model.text.pool_type, model.text.eos_id
+            tower = model.text
+            pool, end = tower.pool_type, tower.eos_id
             if tower.cls_emb is not None or tower.use_pad_mask or tower.output_tokens:
                 return None
         else:
@@ -36,7 +38,7 @@ class CausalText:
     def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return features (n, dimensions) of tokens (n, context); the same as the model's ``encode_text``."""
         tower = self.tower
-        at = tokens if self.pool == "argmax" else (tokens == self.end).int()
+        at = tokens if self.pool == "argmax" else tokens.eq(self.end).int()  # type: ignore[arg-type]
         tokens = tokens[:, : int(at.argmax(dim=-1).max()) + 1]
         length, dtype = tokens.shape[1], tower.transformer.get_cast_dtype()
         x = tower.token_embedding(tokens).to(dtype) + tower.positional_embedding[:length].to(dtype)

@@ -1,16 +1,19 @@
 """The one writer: what is owed, what is stored, and what never reaches the table."""
 
 import re
+from datetime import timedelta
 
 import numpy as np
+import psycopg
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from PIL import Image
 
 from assets.ledger import State
 from assets.models import Asset, Kind
 from assets.preparation import prepare_batch
 from search import tasks
-from search.embedding import embed_batch
+from search.embedding import embed_batch, write
 from search.encoders import ModelUnavailable
 from search.models import Embedding, EmbeddingModel
 
@@ -145,3 +148,62 @@ def test_a_model_that_is_built_takes_over_once_it_has_every_asset(make_asset, sm
     small_space.refresh_from_db()
     assert small_space.state == EmbeddingModel.State.RETIRED
     assert small_space.embeddings.filter(vector__isnull=False).count() == 1  # kept for the way back
+
+
+@pytest.fixture
+def claimed(make_asset, small_space):
+    """Three claimed rows, as a worker holds them."""
+    for asset in [make_asset(), make_asset(), make_asset()]:
+        Asset.objects.filter(pk=asset.pk).update(state=State.READY)
+    return Embedding.objects.claim(3)
+
+
+def vectors(count: int) -> np.ndarray:
+    made = np.random.default_rng(5).normal(size=(count, 8)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def test_a_batch_of_vectors_is_written_whole_in_half_precision(claimed):
+    given = vectors(3)
+    assert write(claimed, given) == 3
+    rows = list(Embedding.objects.order_by("pk"))
+    assert np.array_equal(np.array([row.vector for row in rows], np.float16), given.astype(np.float16))
+    for row in rows:
+        assert (row.state, row.problem, row.leased_until) == (State.READY, "", None)
+        assert row.started_at <= row.finished_at <= row.started_at + timedelta(seconds=60)
+
+
+def test_a_batch_takes_as_many_statements_as_one_vector(claimed, django_assert_num_queries):
+    one, *others = claimed
+    write([one], vectors(1))
+    with django_assert_num_queries(6):  # savepoint, table, emptied, vectors, rows, released
+        write(others, vectors(2))
+
+
+def test_of_a_batch_only_what_nobody_else_has_claimed_since_is_written(claimed):
+    lost, kept, gone = claimed
+    Embedding.objects.filter(pk=lost.pk).update(leased_until=None)
+    Embedding.objects.filter(pk=lost.pk).claim(1)
+    Embedding.objects.filter(pk=gone.pk).delete()
+    assert write(claimed, vectors(3)) == 1
+    assert set(Embedding.objects.values_list("pk", "state")) == {(lost.pk, State.PENDING), (kept.pk, State.READY)}
+
+
+def test_of_a_batch_the_bad_vectors_fail_alone(claimed, encoder):
+    Embedding.objects.release(claimed)
+    answers = encoder()
+    answers.encode_images = lambda images: np.array([UNIT, [float("nan")] * 8, UNIT][: len(images)])
+    images = {(row.asset_id, 0): Image.new("RGB", (8, 8)) for row in claimed}
+    embed_batch(images)
+    rows = list(Embedding.objects.order_by("pk"))
+    assert [row.state for row in rows] == [State.READY, State.PENDING, State.READY]
+    assert "not finite" in rows[1].problem
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_somebody_is_changing_at_this_moment_is_left_to_them(claimed):
+    busy = claimed[1]
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("SELECT 1 FROM search_embedding WHERE id = %s FOR UPDATE", [busy.pk])
+        assert write(claimed, vectors(3)) == 2
+    assert Embedding.objects.get(pk=busy.pk).state == State.PENDING
