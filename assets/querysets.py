@@ -78,8 +78,9 @@ class AssetQuerySet(LedgerQuerySet):
 
     def for_display(self) -> Self:
         """With what lists show, in a constant number of queries."""
-        from assets.models import Tag
+        from assets.models import Rendition, Tag
 
         # The tree's own order would need its recursive query.
         tags = Prefetch("tags", Tag.objects.order_by("name"))
-        return self.select_related("uploaded_by").prefetch_related(tags, "collections", "renditions")
+        whole = Prefetch("renditions", Rendition.objects.filter(segment=0))
+        return self.select_related("uploaded_by").prefetch_related(tags, "collections", whole)

@@ -1,24 +1,29 @@
 """Serving bytes. Every request checks who asks; with S3 the answer is a redirect to a URL that expires."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import PurePath
 from typing import Any
 
-from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import MissingFileError, StaticFile
 
-from assets.models import Asset, Rendition
+from assets.models import Asset, Kind, Rendition
 
 # An original may be anything that somebody uploaded: never shown inside our pages, never run.
 SANDBOX = "sandbox; default-src 'none'"
+# What browsers play and leaf through with viewers of their own, which a sandbox would keep from starting.
+VIEWED = "default-src 'none'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'"
+ONE_BYTE = re.compile(r"bytes=(\d+)-\1")
 
 View = Callable[..., HttpResponseBase]
 
@@ -48,39 +53,61 @@ def for_bearers(view: View) -> View:
 def original(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The original, as an attachment under its user's file name."""
     asset = get_object_or_404(Asset.objects.visible_to(request.user), pk=pk)
-    response = _serve(asset.original, asset.mime_type, filename=asset.filename, as_attachment=True)
+    response = _serve(request, asset.original, asset.mime_type, filename=asset.filename, as_attachment=True)
     patch_cache_control(response, private=True, no_cache=True)
     return response
 
 
 @for_bearers
-def rendition(request: HttpRequest, pk: int, preset: str) -> HttpResponseBase:
-    """A rendition, shown inline; its content never changes, so browsers may keep it."""
+def view(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """A video to play or a document to leaf through: the original, shown inline. Pictures have their renditions."""
+    visible = Asset.objects.visible_to(request.user).filter(kind__in=[Kind.VIDEO, Kind.DOCUMENT])
+    asset = get_object_or_404(visible, pk=pk)
+    response = _serve(
+        request, asset.original, asset.mime_type, filename=asset.filename, as_attachment=False, policy=VIEWED
+    )
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@for_bearers
+def rendition(request: HttpRequest, pk: int, preset: str, segment: int = 0) -> HttpResponseBase:
+    """A rendition of the whole or of a segment, shown inline; browsers may keep it."""
     visible = Asset.objects.visible_to(request.user)
-    found = get_object_or_404(Rendition.objects.select_related("asset"), asset__in=visible, asset_id=pk, preset=preset)
-    name = f"{PurePath(found.asset.filename).stem}-{preset}.webp"
-    response = _serve(found.file, found.mime_type, filename=name, as_attachment=False)
+    renditions = Rendition.objects.select_related("asset").filter(asset__in=visible, asset_id=pk)
+    found = get_object_or_404(renditions, preset=preset, segment=segment)
+    name = f"{PurePath(found.asset.filename).stem}-{f'{segment}-' if segment else ''}{preset}.webp"
+    response = _serve(request, found.file, found.mime_type, filename=name, as_attachment=False)
     if not isinstance(response, HttpResponseRedirect):
         response["Cache-Control"] = "private, max-age=86400"
     return response
 
 
-def _serve(file: Any, mime_type: str, *, filename: str, as_attachment: bool) -> HttpResponseBase:
+def _serve(
+    request: HttpRequest,
+    file: Any,
+    mime_type: str,
+    *,
+    filename: str,
+    as_attachment: bool,
+    policy: str = SANDBOX,
+) -> HttpResponseBase:
+    """Answer with a stored file, or the part of it that was asked for, or where storage itself serves it."""
+    disposition = content_disposition_header(as_attachment, filename) or "inline"
     if not isinstance(file.storage, FileSystemStorage):
-        disposition = content_disposition_header(as_attachment, filename)
         parameters = {"ResponseContentDisposition": disposition, "ResponseContentType": mime_type}
         return HttpResponseRedirect(file.storage.url(file.name, parameters=parameters))
+    headers = [
+        ("Content-Type", mime_type),
+        ("Content-Disposition", disposition),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Content-Security-Policy", policy),
+        ("Accept-Ranges", "bytes"),
+    ]
     try:
-        content: File = file.open("rb")
-    except FileNotFoundError as error:
+        stored = StaticFile(file.path, headers)
+    except MissingFileError as error:
         raise Http404("The file is missing from storage.") from error
-    return FileResponse(
-        content,
-        as_attachment=as_attachment,
-        filename=filename,
-        content_type=mime_type,
-        headers={
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": SANDBOX,
-        },
-    )
+    if ONE_BYTE.fullmatch(request.headers.get("Range", "")):
+        del request.META["HTTP_RANGE"]  # WhiteNoise calls this range empty; all of the file is an answer too
+    return WhiteNoiseMiddleware.serve(stored, request)

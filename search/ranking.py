@@ -1,5 +1,7 @@
 """The one reader of vectors: turns a vector into the assets nearest to it, under any filter.
 
+An asset is as near as the nearest of its vectors, that of the whole or of one of its segments, and comes once.
+
 ``distance`` is pgvector's ``<->`` (L2) between unit vectors, ascending; people are shown ``similarity``, the cosine
 1 − distance² / 2.
 """
@@ -33,18 +35,26 @@ DEPTH = 200
 # A filter that keeps what is far from the query makes the index walk through the whole library. After so long, in
 # milliseconds and for each thousand matching rows, every one of them is compared after all.
 PATIENCE, PATIENCE_PER_THOUSAND = 100, 5
+# How often the index is asked for more rows, because segments of the same assets took the places of others.
+TRIES = 3
 
 
 class Neighbours(NamedTuple):
     """The nearest assets, nearest first, and how they were found.
 
     ``rows`` are (asset id, distance); ``mode`` is ``exact`` or ``index``; ``planned`` is the planner's estimate of how
-    many assets match the filters.
+    many vectors match the filters. ``segments`` has the number of the nearest segment by asset id, of those assets of
+    which a segment is nearer than the whole.
     """
 
     rows: list[tuple[int, float]]
     mode: str
     planned: int
+    segments: dict[int, int]
+
+
+# (asset id, distance, segment), as the statements of a ranking return them.
+Row = tuple[int, float, int]
 
 
 class _AsHalfvec(Func):
@@ -71,27 +81,62 @@ def neighbours(
     Few matching rows: every one is compared. Many: the HNSW index in relaxed iterative scans, more than asked for and
     sorted again here, because relaxed scans answer slightly out of order; and should that come back short of what it
     was asked for, every row after all. The planner is asked with the exact statement itself, so that a query is built
-    and written once.
+    and written once. Where segments of the same assets took the places of others, more rows are asked for.
     """
     model = model or EmbeddingModel.objects.active()
-    ranked, distance = embedded(assets, model), _distance(vector, model)
-    exact = ranked.annotate(distance=_Unindexable(distance)).order_by("distance", "pk").values_list("pk", "distance")
+    ranked, distance = _with_segments(assets, model), _distance(vector, model)
+    exact = ranked.annotate(distance=_Unindexable(distance)).order_by("distance", "pk", "_embedding__segment")
+    exact = exact.values_list("pk", "distance", "_embedding__segment")
     try:
         sql, params = exact[:count].query.sql_with_params()
     except EmptyResultSet:
-        return Neighbours([], "exact", 0)
+        return Neighbours([], "exact", 0, {})
     with connections[assets.db].cursor() as cursor:
         planned = _plan(cursor, sql, params)["Plans"][0]["Plan Rows"]  # of what the LIMIT takes its rows from
         if planned > exact_rows(model, count):
-            rows = _by_index(ranked, distance, count, planned, model.ef_search or EF_SEARCH)
-            if len(rows) >= count + EXTRA:
-                return Neighbours(rows[:count], "index", planned)
-        cursor.execute(sql, params)
-        return Neighbours(cursor.fetchall(), "exact", planned)
+            limit = count + EXTRA
+            for _try in range(TRIES):
+                rows = _by_index(ranked, distance, limit, planned, model.ef_search or EF_SEARCH)
+                if len(rows) < limit:
+                    break
+                nearest, last = _each_once(rows, count)
+                if len(nearest) == count and last + EXTRA <= limit:
+                    return _neighbours(nearest, "index", planned)
+                limit = _more(limit, len(nearest), count)
+        limit = count
+        while True:
+            cursor.execute(sql, params)
+            rows = cursor.fetchall()
+            nearest, _last = _each_once(rows, count)
+            if len(nearest) == count or len(rows) < limit:
+                return _neighbours(nearest, "exact", planned)
+            limit = _more(limit, len(nearest), count)
+            sql, params = exact[:limit].query.sql_with_params()
+
+
+def _each_once(rows: list[Row], count: int) -> tuple[dict[int, Row], int]:
+    """Return the first ``count`` assets of sorted rows, each with its nearest row, and how many rows that took."""
+    nearest: dict[int, Row] = {}
+    for place, row in enumerate(rows, start=1):
+        if nearest.setdefault(row[0], row) is row and len(nearest) == count:
+            return nearest, place
+    return nearest, len(rows)
+
+
+def _more(limit: int, found: int, count: int) -> int:
+    """Return how many rows to ask for, after ``limit`` of them were of ``found`` assets alone."""
+    return max(2 * limit, math.ceil(1.5 * limit * count / max(found, 1)))
+
+
+def _neighbours(nearest: dict[int, Row], mode: str, planned: int) -> Neighbours:
+    rows = [(pk, distance) for pk, distance, _segment in nearest.values()]
+    return Neighbours(rows, mode, planned, {pk: segment for pk, _distance, segment in nearest.values() if segment})
 
 
 def nearest_to(assets: Assets, vector: np.ndarray, model: EmbeddingModel | None = None) -> Assets:
     """Return ``assets`` with a ``distance`` to ``vector``, nearest first; those without a vector are left out.
+
+    Compares the wholes: in one statement an asset with many segments could not come once, and still by the index.
 
     A lazy queryset, for Django code that goes on with it. Comes last in a query, after all filters: it asks the planner
     once how many rows match. Few: every one of them is compared. Many: the HNSW index may be used, in iterative scans
@@ -131,8 +176,16 @@ def similarity(distance: float) -> float:
 
 
 def embedded(assets: Assets, model: EmbeddingModel) -> Assets:
-    """Return those of ``assets`` that have a vector of this model."""
-    condition = Q(embeddings__model_id=model.pk, embeddings__segment=0)
+    """Return those of ``assets`` that have a vector of this model, of the whole."""
+    return _joined(assets, Q(embeddings__model_id=model.pk, embeddings__segment=0))
+
+
+def _with_segments(assets: Assets, model: EmbeddingModel) -> Assets:
+    """Return ``assets`` once for each vector of this model that they have, of the whole and of every segment."""
+    return _joined(assets, Q(embeddings__model_id=model.pk))
+
+
+def _joined(assets: Assets, condition: Q) -> Assets:
     return assets.annotate(_embedding=FilteredRelation("embeddings", condition=condition)).filter(
         _embedding__vector__isnull=False
     )
@@ -145,26 +198,25 @@ def _distance(vector: np.ndarray, model: EmbeddingModel) -> Func:
     )
 
 
-def _by_index(
-    ranked: "QuerySet[Asset]", distance: Func, count: int, planned: int, ef_search: int
-) -> list[tuple[int, float]]:
+def _by_index(ranked: "QuerySet[Asset]", distance: Func, limit: int, planned: int, ef_search: int) -> list[Row]:
     """Return what the index finds, nearest first; nothing when that takes too long."""
     settings = {
         "hnsw.iterative_scan": "relaxed_order",
-        "hnsw.ef_search": min(max(ef_search if planned > FEW else 2 * ef_search, 2 * count), EF_SEARCH_MOST),
+        "hnsw.ef_search": min(max(ef_search if planned > FEW else 2 * ef_search, 2 * (limit - EXTRA)), EF_SEARCH_MOST),
         "statement_timeout": PATIENCE + PATIENCE_PER_THOUSAND * planned // 1000,
     }
-    nearest = ranked.annotate(distance=distance).order_by("distance").values_list("pk", "distance")
+    nearest = ranked.annotate(distance=distance).order_by("distance")
+    nearest = nearest.values_list("pk", "distance", "_embedding__segment")
     try:
         with transaction.atomic(using=ranked.db), connections[ranked.db].cursor() as cursor:
             cursor.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items()))
-            rows = list(nearest[: count + EXTRA])
+            rows = list(nearest[:limit])
             cursor.execute("RESET statement_timeout")  # the transaction around this one, if any, goes on without it
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             return []
         raise
-    return sorted(rows, key=lambda row: (row[1], row[0]))
+    return sorted(rows, key=lambda row: (row[1], row[0], row[2]))
 
 
 def _plan(cursor: Any, sql: str, params: Any) -> dict[str, Any]:

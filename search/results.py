@@ -1,20 +1,20 @@
 """The answer to a query: ranked assets, cut into matches and weaker matches, each with the reason why it is there."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.translation import gettext as _
 
-from assets.models import Asset
+from assets.models import Asset, Segment
 from assets.paginator import DEEPEST, RankingPaginator
 from assets.querysets import AssetQuerySet
-from search import fulltext, query_pictures, ranking, vectors
+from search import fulltext, query_pictures, ranking, spaces, vectors
 from search.fusion import WINDOW, Ranked, fuse
 from search.language import Kind, Part
 from search.models import EmbeddingModel
@@ -27,12 +27,16 @@ FIRST = 60
 
 @dataclass(frozen=True)
 class Hit:
-    """Why an asset is in the answer. ``relevance`` is from 0 to 1, a match from 0.5; None where it was not measured."""
+    """Why an asset is in the answer. ``relevance`` is from 0 to 1, a match from 0.5; None where it was not measured.
+
+    ``segment`` is the number of the segment that is nearest to the query; 0 is the whole.
+    """
 
     match: bool
     distance: float | None = None
     relevance: float | None = None
     why: Sequence[dict[str, Any]] = ()
+    segment: int = 0
 
     @property
     def similarity(self) -> float | None:
@@ -75,8 +79,17 @@ def fetched(query: SearchQuery) -> SearchQuery:
     return query
 
 
+def segments_of(hits: Iterable[tuple[int, Hit]]) -> dict[int, Segment]:
+    """Return the segments that these (asset id, hit) were found by, by asset id; asks nothing where there are none."""
+    found = [Q(asset=pk, number=hit.segment) for pk, hit in hits if hit.segment]
+    segments = Segment.objects.filter(Q(*found, _connector=Q.OR)) if found else []
+    return {segment.asset_id: segment for segment in segments}
+
+
 class Results:
     """What a query finds among ``assets``: a sequence of assets, each with its ``hit``, that is read in slices.
+
+    Each asset has the ``segment`` that it was found by as well, None where that was the whole.
 
     ``visible`` is where an asset that is asked for by its id may come from. Raises InvalidQuery for a query that cannot
     be answered, NoActiveModel and ModelUnavailable where there is nothing to compare with.
@@ -98,10 +111,16 @@ class Results:
         self._ordering = ordering or (None if query.sort is Sort.RELEVANCE and query.parts else _order(query.sort))
         self._near: ranking.Neighbours | None = None
         self._asked_for = 0
+        self._segments: dict[int, int] = {}
         self.model: EmbeddingModel | None = None
+        self._descriptions: EmbeddingModel | None = None
         self._relevance: Relevance | None = None
+        # A space that is named answers alone: no words, no other space.
+        self._by_words = query.mode is not Mode.SEMANTIC and not query.space
+        if query.space and model is None:
+            model = spaces.named(query)
         if query.parts and query.mode is not Mode.KEYWORD:
-            self.model = model or EmbeddingModel.objects.active()
+            self.model, self._descriptions = (model, None) if model else spaces.active()
             parts = [(part.weight, *vectors.of_part(part, visible, self.model)) for part in query.parts]
             self._vector = vectors.composed(parts)
             self._relevance = relevance(parts, self.model)
@@ -121,10 +140,11 @@ class Results:
     def __getitem__(self, rows: slice) -> list[Asset]:
         hits = self.hits[rows]
         found = self._visible.for_display().in_bulk([pk for pk, _hit in hits])
+        segments = segments_of(hits)
         assets: list[Any] = []
         for pk, hit in hits:
             if asset := found.get(pk):  # it may have been deleted since
-                asset.hit, asset.distance = hit, hit.distance
+                asset.hit, asset.distance, asset.segment = hit, hit.distance, segments.get(pk)
                 assets.append(asset)
         return assets
 
@@ -142,7 +162,7 @@ class Results:
         """How many results one may page through: matches and weaker matches, at most ``DEEPEST``."""
         if not self.ranked:
             return len(self)
-        worded = {*self._worded, *self._named}
+        worded = {*self._worded, *self._named, *self._described.distances}
         if self.model is None:
             return len(worded)
         embedded = ranking.embedded(self._assets, self.model)
@@ -156,6 +176,7 @@ class Results:
         return {
             "mode": near.mode if near else "text" if self.query.parts else "filter",
             "model": self.model.name if self.model else None,
+            "descriptions": self._descriptions.name if self._descriptions and self._by_words else None,
             "candidates": len(near.rows) if near else None,
             "planned_rows": near.planned if near else None,
             "took_ms": round((time.perf_counter() - self._started) * 1000, 1),
@@ -170,16 +191,25 @@ class Results:
 
     def _ranking(self, depth: int) -> list[Ranked]:
         """The ranking, of which the first ``depth`` are in their final places."""
-        worded, named = self._worded, self._named
+        worded, named, described = self._worded, self._named, self._described
         texts = [part.weight for part in self.query.of_kind(Kind.TEXT)]
         if self.model is None:
             return fuse([], worded, named, None, all_near=True).ranking
-        first = WINDOW if worded or named else FIRST
+        first = WINDOW if worded or named or described.distances else FIRST
         weight = max(texts, default=0.0) / max(part.weight for part in self.query.parts)
         while True:
             near = self._nearest(depth, first)
             all_near = len(near) < self._asked_for or self._asked_for > DEEPEST
-            ranking, settled = fuse(near, worded, named, self._farthest, all_near=all_near, words_weigh=weight)
+            ranking, settled = fuse(
+                near,
+                worded,
+                named,
+                self._farthest,
+                all_near=all_near,
+                words_weigh=weight,
+                described=list(described.distances),
+                described_match=bool(described.relevance),
+            )
             if settled >= depth or all_near:
                 return ranking
             depth = self._asked_for + 1
@@ -191,17 +221,19 @@ class Results:
         one before: what stood on a page comes on no later page again.
         """
         if self._near is None:
-            self._near, self._asked_for = self._neighbours(first), first
+            self._near, self._asked_for = self._neighbours(self._assets, first), first
         while self._asked_for < depth and len(self._near.rows) >= self._asked_for:
             self._asked_for *= 2
-            more = self._neighbours(self._asked_for)
+            more = self._neighbours(self._assets, self._asked_for)
             known = {pk for pk, _distance in self._near.rows}
             rows = [*self._near.rows, *(row for row in more.rows if row[0] not in known)]
             self._near = more._replace(rows=rows[: self._asked_for])
         return self._near.rows
 
-    def _neighbours(self, count: int) -> ranking.Neighbours:
-        return ranking.neighbours(self._assets, self._vector, count, self.model)
+    def _neighbours(self, assets: AssetQuerySet, count: int) -> ranking.Neighbours:
+        found = ranking.neighbours(assets, self._vector, count, self.model)
+        self._segments = found.segments | self._segments
+        return found
 
     @cached_property
     def _match_distances(self) -> dict[int, float | None]:
@@ -216,7 +248,7 @@ class Results:
                     break
                 depth = min(2 * depth, DEEPEST)
             found |= {pk: distance for pk, distance in near if self._farthest is None or distance <= self._farthest}
-        for pk in [*self._named, *self._worded]:
+        for pk in [*self._named, *self._worded, *self._described.matches]:
             found.setdefault(pk, None)
         return found
 
@@ -228,7 +260,7 @@ class Results:
     def _worded(self) -> list[int]:
         """The assets that have the words of the query and none of the avoided ones, best first."""
         words, avoided = self.query.words, self.query.avoided_words
-        asked = words and self.query.mode is not Mode.SEMANTIC
+        asked = words and self._by_words
         found = fulltext.matching(self._assets, words, avoided) if asked else None
         if found is None:
             return []
@@ -236,10 +268,17 @@ class Results:
 
     @cached_property
     def _named(self) -> list[int]:
-        if len(self.query.words) != 1 or self.query.mode is Mode.SEMANTIC:
+        if len(self.query.words) != 1 or not self._by_words:
             return []
         named = fulltext.exactly_named(self._assets, self.query.words[0])
         return list(named.order_by("-pk").values_list("pk", flat=True)[:DEEPEST])
+
+    @cached_property
+    def _described(self) -> spaces.Opinion:
+        """What the space of descriptions says to the texts of the query."""
+        if self._descriptions is None or not self._by_words:
+            return spaces.NONE
+        return spaces.opinion(self._descriptions, self.query.of_kind(Kind.TEXT), self._assets)
 
     def _hits(self, start: int, stop: int) -> list[tuple[int, Hit]]:
         places = self._places(start, stop)
@@ -257,16 +296,25 @@ class Results:
         known = {place.pk: place.distance for place in places if place.distance is not None}
         unknown = [place.pk for place in places if place.distance is None]
         if self.model is not None and unknown:
-            rows = Asset.objects.filter(pk__in=unknown)
-            known |= dict(ranking.neighbours(rows, self._vector, len(unknown), self.model).rows)
+            known |= dict(self._neighbours(Asset.objects.filter(pk__in=unknown), len(unknown)).rows)
         return known
 
     def _hit(self, place: Ranked, distance: float | None, words: list[dict[str, Any]], *, named: bool) -> Hit:
         why = [{"signal": "name"}, *words] if named else [*words]
+        shares = []
         if distance is not None:
-            why.append({"signal": "picture", "similarity": round(ranking.similarity(distance), 4)})
-        share = self._relevance.of(distance) if self._relevance and distance is not None else None
-        return Hit(place.match, distance, share, why)
+            of_descriptions = self.model is not None and self.model.embeds == EmbeddingModel.Embeds.DESCRIPTION
+            why.append(_reason("description" if of_descriptions else "picture", distance))
+            shares += [self._relevance.of(distance)] if self._relevance else []
+        if (described := self._described.distances.get(place.pk)) is not None:
+            why.append(_reason("description", described))
+            shares += [self._described.relevance.of(described)] if self._described.relevance else []
+        share = max(shares, default=None)
+        return Hit(place.match, distance, share, why, self._segments.get(place.pk, 0))
+
+
+def _reason(signal: str, distance: float) -> dict[str, Any]:
+    return {"signal": signal, "similarity": round(ranking.similarity(distance), 4)}
 
 
 class Hits:

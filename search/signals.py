@@ -9,8 +9,8 @@ from django.db.models.signals import m2m_changed, post_save, pre_delete
 from django.dispatch import receiver
 
 from assets import doorbell
-from assets.models import Asset, Tag
-from assets.signals import prepared
+from assets.models import Asset, Segment, Tag
+from assets.signals import prepared, segments_dropped
 from search import descriptions
 from search.embedding import embed_batch
 from search.models import Embedding, EmbeddingModel, SavedSearch
@@ -28,7 +28,25 @@ def owe_embedding(sender: type[Asset], instance: Asset, created: bool, raw: bool
 @receiver(prepared, dispatch_uid="search.embed_prepared")
 def embed_prepared(sender: type[Asset], pictures: dict[tuple[int, int], Any], **kwargs: Any) -> None:
     descriptions.owe()
+    segments = _owe_segments({asset_id for asset_id, _segment in pictures})
     embed_batch(pictures)
+    if segments:
+        doorbell.ring("search.tasks.embed_pending")
+
+
+def _owe_segments(asset_ids: set[int]) -> bool:
+    """Insert the rows that the segments of these assets have not got; return whether they have segments at all."""
+    segments = list(Segment.objects.filter(asset__in=asset_ids).values_list("asset_id", "number"))
+    if segments:
+        models = EmbeddingModel.objects.live().filter(embeds=EmbeddingModel.Embeds.PICTURE)
+        rows = [Embedding(asset_id=pk, model=model, segment=number) for model in models for pk, number in segments]
+        Embedding.objects.bulk_create(rows, ignore_conflicts=True)
+    return bool(segments)
+
+
+@receiver(segments_dropped, dispatch_uid="search.forget_segments")
+def forget_segments(sender: type[Asset], asset_id: int, numbers: list[int], **kwargs: Any) -> None:
+    Embedding.objects.filter(asset=asset_id, segment__in=numbers).delete()
 
 
 @receiver(post_save, sender=Asset, dispatch_uid="search.asset_described")

@@ -11,7 +11,8 @@ from django.db.models import F, OuterRef
 from django.urls import reverse
 from django.utils.timezone import localtime
 
-from assets.models import Asset, Collection, Rendition
+from assets.imaging import PRESETS
+from assets.models import Asset, Collection, Rendition, Segment
 from assets.querysets import AssetQuerySet
 
 PLAIN = ("id", "title", "description", "kind", "mime_type", "filename", "size", "sha256", "width", "height", "state",
@@ -82,6 +83,16 @@ class Representation:
             "original": self._original.format(pk),
             "renditions": {preset: self._rendition.format(pk, preset) for preset in row["presets"]},
         }
+
+    def segment(self, segment: Segment | None) -> dict[str, Any] | None:
+        """A part of an asset: where it is, in words and in numbers, and its pictures."""
+        if segment is None:
+            return None
+        renditions = {
+            preset: self._root + reverse("segment-rendition", args=[segment.asset_id, segment.number, preset])
+            for preset in PRESETS
+        }
+        return {"number": segment.number, "label": segment.label, **segment.place, **renditions}
 
     def _pattern(self, name: str, *args: str) -> str:
         """The absolute address of asset 0, with places for the id and for what follows: reversing is slow."""

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from assets.api.representation import Representation, row_of
 from assets.filters import plausible
-from assets.models import Asset, Collection, Tag
+from assets.models import Asset, Collection, Segment, Tag
 from assets.models.collection import refuse_smart
 
 
@@ -65,6 +65,19 @@ def by_hand(collections: list[Collection], before: Iterable[Collection] = ()) ->
     return collections
 
 
+class SegmentSerializer(serializers.ModelSerializer):
+    """The shape of a segment, as ``Representation`` shows it."""
+
+    label = serializers.CharField()
+    kind = serializers.CharField(help_text="frame (of a video), page or tile")
+    preview = serializers.URLField()
+    thumbnail = serializers.URLField()
+
+    class Meta:
+        model = Segment
+        fields = ["number", "label", "kind", "milliseconds", "page", "box", "preview", "thumbnail"]
+
+
 class AssetSerializer(serializers.ModelSerializer):
     url = serializers.HyperlinkedIdentityField(view_name="api:asset-detail")
     original = serializers.URLField(read_only=True)
@@ -72,6 +85,7 @@ class AssetSerializer(serializers.ModelSerializer):
     tags = SlugsField(many=True, queryset=Tag.objects.all(), required=False)
     collections = SlugsField(many=True, queryset=Collection.objects.all(), required=False)
     uploaded_by = serializers.CharField(source="uploaded_by.username", default=None, read_only=True)
+    segments = SegmentSerializer(many=True, read_only=True, help_text="Of one asset; lists do not have them.")
 
     class Meta:
         model = Asset
@@ -98,6 +112,7 @@ class AssetSerializer(serializers.ModelSerializer):
             "taken_at",
             "original",
             "renditions",
+            "segments",
         ]
         read_only_fields = [
             name for name in fields if name not in {"title", "description", "tags", "collections", "taken_at"}
@@ -110,7 +125,11 @@ class AssetSerializer(serializers.ModelSerializer):
     def to_representation(self, asset: Asset) -> dict[str, Any]:
         """Show the asset as ``Representation`` does, and what a ranking annotated (the layer above does that)."""
         ranking = {name: getattr(asset, name) for name in ("distance", "similarity") if hasattr(asset, name)}
-        return self._representation(row_of(asset)) | ranking
+        shown = self._representation(row_of(asset)) | ranking
+        if self.parent is None:
+            segments = asset.segments.order_by("number")
+            shown["segments"] = [self._representation.segment(segment) for segment in segments]
+        return shown
 
     @cached_property
     def _representation(self) -> Representation:

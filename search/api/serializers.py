@@ -3,7 +3,7 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from assets.api.serializers import AssetSerializer
+from assets.api.serializers import AssetSerializer, SegmentSerializer
 
 
 class ResultSerializer(AssetSerializer):
@@ -14,9 +14,12 @@ class ResultSerializer(AssetSerializer):
     distance = serializers.FloatField(source="hit.distance", allow_null=True)
     similarity = serializers.FloatField(source="hit.similarity", allow_null=True)
     why = serializers.ListField(child=serializers.DictField(), source="hit.why")
+    segment = SegmentSerializer(allow_null=True, help_text="The part that is nearest to the query; null: the whole.")
+    segments = None
 
     class Meta(AssetSerializer.Meta):
-        fields = [*AssetSerializer.Meta.fields, "match", "relevance", "distance", "similarity", "why"]
+        fields = [name for name in AssetSerializer.Meta.fields if name != "segments"]
+        fields += ["match", "relevance", "distance", "similarity", "why", "segment"]
         read_only_fields = fields
 
 
@@ -31,6 +34,9 @@ def answer_serializer() -> Any:
                     "query": serializers.CharField(help_text="the query, as the parameters of an address"),
                     "mode": serializers.ChoiceField(["exact", "index", "text", "filter"]),
                     "model": serializers.CharField(allow_null=True),
+                    "descriptions": serializers.CharField(
+                        allow_null=True, help_text="the model of descriptions that took part"
+                    ),
                     "candidates": serializers.IntegerField(allow_null=True, help_text="rows that were ranked"),
                     "planned_rows": serializers.IntegerField(
                         allow_null=True, help_text="the planner's estimate of the rows that the filters keep"

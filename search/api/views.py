@@ -22,7 +22,7 @@ from search.api.serializers import ResultSerializer, answer_serializer
 from search.facets import facets
 from search.language import Kind
 from search.query import MOST_PARTS, SearchQuery
-from search.results import Hit, Results, search
+from search.results import Hit, Results, search, segments_of
 from search.throttles import TooManyPictures, count_pictures
 
 
@@ -58,6 +58,7 @@ _TEXT = {"type": "array", "items": {"type": "string"}}
         OpenApiParameter("url", _TEXT, description="Addresses of pictures on the web."),
         OpenApiParameter("mode", str, enum=["hybrid", "semantic", "keyword"]),
         OpenApiParameter("sort", str, description="relevance, or a field: orders the matches only."),
+        OpenApiParameter("space", str, description="The space that answers alone, by its name or a unique ending."),
         OpenApiParameter("facets", bool, description="Count the matches by tag, kind, collection, year, uploader."),
         OpenApiParameter("page", int),
         OpenApiParameter("page_size", int),
@@ -113,8 +114,12 @@ class SearchView(GenericAPIView):
     def _shown(self, page: list[tuple[int, Hit]]) -> list[dict[str, Any]]:
         visible = Asset.objects.visible_to(self.request.user)
         found = {row["id"]: row for row in rows(visible.filter(pk__in=[pk for pk, _hit in page]))}
-        shown = Representation(self.request)
-        return [shown(found[pk]) | hit.as_dict() for pk, hit in page if pk in found]  # one may be deleted since
+        segments, shown = segments_of(page), Representation(self.request)
+        return [
+            shown(found[pk]) | hit.as_dict() | {"segment": shown.segment(segments.get(pk))}
+            for pk, hit in page
+            if pk in found  # it may have been deleted since
+        ]
 
     def _count_pictures(self, pictures: int) -> None:
         try:
