@@ -5,7 +5,7 @@
 - ``"exact words"`` must stand in title, description, tags or file name; ``-"exact words"`` must not;
 - ``like:123`` is an asset, ``url:https://…`` a picture on the web, ``picture:TOKEN`` an uploaded one;
 - ``^0.5`` behind any of them is its weight (1 without);
-- ``mode:keyword`` and ``sort:-created_at`` are the settings of the same names.
+- ``mode:keyword``, ``sort:-created_at`` and ``space:NAME`` are the settings of the same names.
 
 Quotes and parentheses that nobody closes are read as spaces: people type them.
 """
@@ -33,7 +33,7 @@ _ITEM = re.compile(
     re.VERBOSE,
 )
 _REFERENCE = re.compile(r"(like|picture|url):.+", re.IGNORECASE | re.ASCII)
-_SETTING = re.compile(r"(?P<name>mode|sort):(?P<value>[a-z_-]+)")
+_SETTING = re.compile(r"(?P<name>(?:mode|sort)(?=:[a-z_-]+\Z)|space):(?P<value>.+)")
 _WEIGHTED = re.compile(r"(?P<value>.+)\^(?P<weight>[0-9.eE+-]+)")
 
 

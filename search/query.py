@@ -37,6 +37,8 @@ MOST_URLS = 2
 MOST_VALUES = 100
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 REFERENCES = (Kind.LIKE, Kind.PICTURE, Kind.URL)
+# As the box can hold it; of any other name an ending can be given.
+_SPACE = re.compile(r'[^\s()"“”]{1,255}')
 
 
 class InvalidQuery(ValueError):
@@ -78,8 +80,9 @@ class SearchQuery:
     mode: Mode = Mode.HYBRID
     sort: Sort = Sort.RELEVANCE
     filters: tuple[tuple[str, str], ...] = ()
+    space: str = ""
 
-    PARAMETERS = ("q", *map(str, REFERENCES), "mode", "sort", *AssetFilterSet.base_filters)
+    PARAMETERS = ("q", *map(str, REFERENCES), "mode", "sort", "space", *AssetFilterSet.base_filters)
 
     @classmethod
     def parse(cls, params: QueryDict) -> "SearchQuery":
@@ -91,6 +94,7 @@ class SearchQuery:
             mode=reader.setting("mode", Mode, Mode.HYBRID),
             sort=reader.setting("sort", Sort, Sort.RELEVANCE),
             filters=tuple(sorted(reader.filters())),
+            space=reader.space(),
         )
         reader.refuse_mistakes(query)
         return query
@@ -107,6 +111,8 @@ class SearchQuery:
             params["mode"] = self.mode.value
         if self.sort is not Sort.RELEVANCE:
             params["sort"] = self.sort.value
+        if self.space:
+            params["space"] = self.space
         for name, value in self.filters:
             params.appendlist(name, value)
         return params
@@ -121,7 +127,8 @@ class SearchQuery:
         """Everything but the filters in the language of the box, for a box that has nothing beside it."""
         mode = f" mode:{self.mode}" if self.mode is not Mode.HYBRID else ""
         sort = f" sort:{self.sort}" if self.sort is not Sort.RELEVANCE else ""
-        return write(self.parts, self.phrases) + mode + sort
+        space = f" space:{self.space}" if self.space else ""
+        return write(self.parts, self.phrases) + mode + sort + space
 
     @property
     def words(self) -> list[str]:
@@ -207,6 +214,14 @@ class _Reader:
             return default
         return choices(value)
 
+    def space(self) -> str:
+        """Return the name of the space that is to answer; whether there is one, the library knows (``spaces``)."""
+        name = (self.params.get("space") or self.settings.get("space") or "").strip()
+        if name and not _SPACE.fullmatch(name):
+            self._refuse("space", gettext("“%s” is no name of a space.") % name[:40])
+            return ""
+        return name
+
     def filters(self) -> Iterable[tuple[str, str]]:
         for name, values in self.params.lists():
             if name in AssetFilterSet.base_filters:
@@ -228,6 +243,8 @@ class _Reader:
             self._refuse("q", gettext("There is only something to avoid. Add something to look for, or use a filter."))
         if query.mode is Mode.KEYWORD and len(query.of_kind(Kind.TEXT)) < len(query.parts):
             self._refuse("mode", gettext("By words alone no picture can be searched with."))
+        if query.mode is Mode.KEYWORD and query.space:
+            self._refuse("space", gettext("By words alone no space is asked."))
         try:
             query.filtered(Asset.objects.none())
         except InvalidQuery as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from search.encoders import ModelUnavailable
-from search.models import Calibration, Embedding, EmbeddingModel, NoActiveModel
+from search.models import Calibration, Embedding, EmbeddingModel
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +94,7 @@ def calibrate(model: EmbeddingModel) -> Calibration | None:
     if len(rows) < FEWEST:  # deleted meanwhile
         return None
     pictures = np.stack([np.asarray(vector, dtype=np.float32) for vector in rows])
-    starts = range(0, len(NEUTRAL), BATCH)
-    texts = np.concatenate([model.encoder.encode_text(NEUTRAL[start : start + BATCH]) for start in starts])
-    numbers = measure(texts, pictures)
+    numbers = measure(_neutral(model) if model.asked_by_text else None, pictures)
     calibration, _created = Calibration.objects.update_or_create(
         model=model,
         defaults={"pictures": len(pictures), "library": len(ids), "numbers": numbers},
@@ -104,10 +102,19 @@ def calibrate(model: EmbeddingModel) -> Calibration | None:
     return calibration
 
 
-def measure(texts: np.ndarray, pictures: np.ndarray) -> dict[str, dict[str, float]]:
-    """Return centre and spread of the cosines that chance gives. ``texts``, ``pictures``: unit vectors in rows."""
+def _neutral(model: EmbeddingModel) -> np.ndarray:
+    starts = range(0, len(NEUTRAL), BATCH)
+    return np.concatenate([model.encoder.encode_text(NEUTRAL[start : start + BATCH]) for start in starts])
+
+
+def measure(texts: np.ndarray | None, pictures: np.ndarray) -> dict[str, dict[str, float]]:
+    """Return centre and spread of the cosines that chance gives, by what a query is made of.
+
+    ``texts``, ``pictures`` are unit vectors in rows; no texts of a space that is not asked by text. ``pictures`` are
+    those of descriptions in a space that embeds these.
+    """
     pairs = (pictures @ pictures.T)[np.triu_indices(len(pictures), 1)]
-    return {"text": _background(texts @ pictures.T), "picture": _background(pairs)}
+    return ({} if texts is None else {"text": _background(texts @ pictures.T)}) | {"picture": _background(pairs)}
 
 
 def _background(cosines: np.ndarray) -> dict[str, float]:
@@ -124,10 +131,10 @@ def due(model: EmbeddingModel) -> bool:
 
 
 def calibrate_when_due() -> None:
-    """Calibrate the active model when that is due; the sweep's part of it, which goes on without a model."""
-    try:
-        model = EmbeddingModel.objects.active()
-        if due(model):
-            calibrate(model)
-    except (NoActiveModel, ModelUnavailable) as error:
-        logger.warning("Relevance is not calibrated: %s", error)
+    """Calibrate the active models when that is due; the sweep's part of it, which goes on without a model."""
+    for model in EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE):
+        try:
+            if due(model):
+                calibrate(model)
+        except ModelUnavailable as error:
+            logger.warning("The relevance of %s is not calibrated: %s", model, error)

@@ -107,7 +107,7 @@ def answer(request: HttpRequest, box: str, among: AssetQuerySet, ordering: Any) 
         if len(query.of_kind(Kind.TEXT)) < len(query.parts):
             raise
         messages.warning(request, _("Searched by words only, because meaning is not available: %s") % error)
-        return search(replace(query, mode=Mode.KEYWORD), request.user, among, ordering)
+        return search(replace(query, mode=Mode.KEYWORD, space=""), request.user, among, ordering)
 
 
 class EmbeddingFilter(DropdownFilter):

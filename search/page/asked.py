@@ -38,6 +38,7 @@ LABELS = {
     "url": gettext_lazy("Picture on the web"),
     "mode": gettext_lazy("Search in"),
     "sort": gettext_lazy("Order"),
+    "space": gettext_lazy("Space"),
     "page": gettext_lazy("Page"),
 }
 PAGE_NUMBER = forms.IntegerField(min_value=1, max_value=LAST_PAGE)
@@ -124,7 +125,7 @@ class Asked:
 
     def moved(self, params: QueryDict) -> bool:
         """Whether these, the canonical ones, have out of the box what this address had in it."""
-        return any(params.getlist(name) != self.params.getlist(name) for name in (*REFERENCES, "mode", "sort"))
+        return any(params.getlist(name) != self.params.getlist(name) for name in (*REFERENCES, "mode", "sort", "space"))
 
     def _choices(self, name: str, choices: Any, default: Any) -> list[Choice]:
         asked = self.query.params().get(name) if self.query else self.params.get(name)
@@ -160,5 +161,5 @@ def without_parts_left_alone(query: SearchQuery) -> SearchQuery:
 def words_alone(query: SearchQuery) -> SearchQuery | None:
     """Return the same search by words, which needs no model; None when it has no words."""
     texts = tuple(query.of_kind(Kind.TEXT))
-    worded = without_parts_left_alone(replace(query, parts=texts, mode=Mode.KEYWORD))
+    worded = without_parts_left_alone(replace(query, parts=texts, mode=Mode.KEYWORD, space=""))
     return worded if worded.parts else None

@@ -55,6 +55,12 @@ def part_chips(query: SearchQuery, visible: AssetQuerySet) -> Iterator[Chip]:
             )
 
 
+def space_chips(query: SearchQuery) -> Iterator[Chip]:
+    """Yield the space that the query is to be answered in, if it names one."""
+    if query.space:
+        yield Chip(label=_("Space"), text=query.space, url=address(replace(query, space="")))
+
+
 def filter_chips(query: SearchQuery, form: forms.Form) -> Iterator[Chip]:
     """Yield the filters in force; ``form`` has understood them."""
     for name, value in form.cleaned_data.items():

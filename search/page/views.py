@@ -16,7 +16,7 @@ from search.language import Kind
 from search.models import NoActiveModel
 from search.page.asked import LAST_PAGE, PAGE_SIZE, Asked, words_alone
 from search.page.cards import cards
-from search.page.chips import address, cleared, filter_chips, link, part_chips, title
+from search.page.chips import address, cleared, filter_chips, link, part_chips, space_chips, title
 from search.page.counts import counted
 from search.page.guard import for_readers, wants_part, whole_page
 from search.page.judging import said_of
@@ -134,7 +134,7 @@ def _results(request: HttpRequest, asked: Asked, found: Results, page: Page) -> 
     query = found.query
     before = (page.number - 1) * PAGE_SIZE
     visible = Asset.objects.visible_to(request.user)
-    chips = [*part_chips(query, visible), *filter_chips(query, asked.filters)]
+    chips = [*part_chips(query, visible), *space_chips(query), *filter_chips(query, asked.filters)]
     said = said_of(query, request.user)
     return {
         "page": page,
