@@ -196,6 +196,8 @@ DAM_ENCODER_TOKEN = env.str("DAM_ENCODER_TOKEN", default="")
 DAM_ENCODER_SECONDS = env.float("DAM_ENCODER_SECONDS", default=30)
 # Which models it may load besides DAM_MODEL; "*": any that it is asked for.
 DAM_ENCODER_MODELS = env.list("DAM_ENCODER_MODELS", default=[])
+# Whether it fetches pictures of which it is sent the address alone (of the public internet).
+DAM_ENCODER_FETCH = env.bool("DAM_ENCODER_FETCH", default=False)
 DAM_MODEL_CACHE = env.str("DAM_MODEL_CACHE", default=None)
 # Rankings over at most this many matching rows compare every one of them; larger ones may use the HNSW index.
 DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)

@@ -7,7 +7,7 @@ service raises becomes an answer here, so that no handler catches anything.
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -48,17 +48,24 @@ def answering(
     handler: Handler,
     methods: tuple[str, ...] = ("POST",),
     token_in_body: Callable[[bytes], str | None] | None = None,
+    wording: Callable[[int, str], dict[str, Any]] = lambda status, message: {"error": message},
 ) -> Route:
     """Return a route whose ``handler`` is called with (service, request, body).
 
-    The token is taken from ``Authorization: Bearer``, from the parameter ``api_key``, or by ``token_in_body`` where a
-    protocol has it there. Errors of the service and BadRequest become JSON answers, ``{"error": "…"}``. When the client
-    goes away the handler is cancelled.
+    The token is taken from where ``_in_head`` looks, or by ``token_in_body`` where a protocol has it there. Errors of
+    the service and BadRequest become JSON answers, made by ``wording`` from status and message. When the client goes
+    away the handler is cancelled.
     """
+
+    def _error(status: int, error: object, headers: dict[str, str] | None = None) -> Response:
+        return JSONResponse(wording(status, str(error)), status, headers)
+
+    def _wrong_token() -> Response:
+        return _error(401, "The token is missing or wrong.", {"WWW-Authenticate": "Bearer"})
 
     async def endpoint(request: Request) -> Response:
         try:
-            in_head = _is_token(request, _bearer(request), request.query_params.get("api_key"))
+            in_head = _is_token(request, *_in_head(request))
             if not in_head and token_in_body is None:
                 return _wrong_token()
             body = await _body(request)
@@ -146,8 +153,11 @@ ROUTES = [
 ]
 
 
-def make_app(service: Service, token: str, preload: list[str]) -> Starlette:
-    """Return the ASGI application; without a ``token`` everybody who reaches it may ask."""
+def make_app(service: Service, token: str, preload: list[str], protocols: Iterable[Route] = ()) -> Starlette:
+    """Return the ASGI application; without a ``token`` everybody who reaches it may ask.
+
+    ``protocols`` are the routes of other people's protocols.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> Any:
@@ -155,7 +165,7 @@ def make_app(service: Service, token: str, preload: list[str]) -> Starlette:
         yield
         loading.cancel()
 
-    app = Starlette(routes=ROUTES, lifespan=lifespan)
+    app = Starlette(routes=[*ROUTES, *protocols], lifespan=lifespan)
     app.state.service, app.state.token = service, token
     return app
 
@@ -195,9 +205,16 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _bearer(request: Request) -> str | None:
-    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+def _in_head(request: Request) -> list[str | None]:
+    """Where clients of the several protocols put their token: ``Authorization`` with and without ``Bearer``, …"""
+    authorization = request.headers.get("Authorization", "")
+    scheme, _space, token = authorization.partition(" ")
+    return [
+        token.strip() if scheme.lower() == "bearer" else authorization,
+        request.headers.get("X-API-Key"),
+        request.headers.get("X-Amz-Security-Token"),  # the one thing that a signed request says in clear
+        request.query_params.get("api_key"),
+    ]
 
 
 def _is_token(request: Request, *offered: str | None) -> bool:
@@ -211,11 +228,3 @@ def _model(request: Request) -> str:
 
 def _vectors(vectors: np.ndarray) -> Response:
     return Response(vectors.astype("<f4", copy=False).tobytes(), media_type="application/octet-stream")
-
-
-def _wrong_token() -> Response:
-    return _error(401, "The token is missing or wrong.", {"WWW-Authenticate": "Bearer"})
-
-
-def _error(status: int, error: object, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": str(error)}, status, headers)

@@ -32,6 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from search.service.app import make_app
+        from search.service.protocols import ROUTES
         from search.service.server import serve
         from search.service.service import Service
 
@@ -46,4 +47,4 @@ class Command(BaseCommand):
         first = options["model"] or [settings.DAM_MODEL]
         service = Service([*first, settings.DAM_MODEL, *settings.DAM_ENCODER_MODELS])
         self.stderr.write(f"Encoder at {address}")
-        serve(make_app(service, token, preload=first), address)
+        serve(make_app(service, token, preload=first, protocols=ROUTES), address)
