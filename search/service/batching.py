@@ -11,7 +11,6 @@ import numpy as np
 BATCH = 32  # items of one forward pass, at most
 PART = 8  # requests are cut into parts of this size, so that a batch can end in the middle of one
 BATCH_SECONDS = 0.25  # pictures that take longer go in smaller batches: a search may wait behind one
-WINDOW = 0.003  # how long a pass waits for those who were just served and are likely to ask again
 
 
 class Full(Exception):
