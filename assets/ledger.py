@@ -165,3 +165,10 @@ class Ledger(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the last attempt took; None while it goes on, and where nothing was tried."""
+        if self.started_at is None or self.finished_at is None or self.finished_at < self.started_at:
+            return None
+        return self.finished_at - self.started_at

@@ -1,7 +1,7 @@
 """How assets look in admin lists."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.template.defaultfilters import filesizeformat
@@ -59,6 +59,28 @@ def day(moment: datetime | None) -> SafeString | str:
     local = timezone.localtime(moment)
     full, short = formats.date_format(local, "DATETIME_FORMAT"), formats.date_format(local, "DATE_FORMAT")
     return format_html('<time class="dam-day" datetime="{}" title="{}">{}</time>', local.isoformat(), full, short)
+
+
+def moment(when: datetime | None) -> SafeString | str:
+    """A moment to the minute, in full for those who point at it."""
+    if when is None:
+        return "–"
+    local = timezone.localtime(when)
+    full, short = formats.date_format(local, "DATETIME_FORMAT"), formats.date_format(local, "SHORT_DATETIME_FORMAT")
+    return format_html('<time class="dam-day" datetime="{}" title="{}">{}</time>', local.isoformat(), full, short)
+
+
+def duration(length: timedelta | None) -> str:
+    """A length of time, as exactly as anybody wants to know."""
+    if length is None:
+        return "–"
+    seconds = length.total_seconds()
+    if seconds < 60:
+        return _("%s s") % formats.number_format(seconds, 2 if seconds < 10 else 0)
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _("%d min") % minutes
+    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
 def facts(asset: Asset) -> list[tuple[str, Any]]:

@@ -25,6 +25,7 @@ from assets.admin.filters import cleaned
 from assets.ledger import State
 from assets.models import Asset
 from assets.querysets import AssetQuerySet
+from search.admin.asset_ledger import LedgerMixin
 from search.admin.suggestions import SuggestionsMixin
 from search.encoders import ModelUnavailable
 from search.language import Kind
@@ -117,16 +118,22 @@ class EmbeddingFilter(DropdownFilter):
     parameter_name = "embedding"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return State.choices
+        return [*State.choices, ("missing", _("not in the ledger yet"))]
 
     def queryset(self, request: HttpRequest, queryset: AssetQuerySet) -> AssetQuerySet:
-        rows = Embedding.objects.filter(asset=OuterRef("pk"), segment=0, model__state=EmbeddingModel.State.ACTIVE)
+        main = EmbeddingModel.objects.main()
+        rows = Embedding.objects.filter(asset=OuterRef("pk"), segment=0, model__in=main)
         ready = Q(Exists(rows.filter(state=State.READY)))
         quarantined = Q(state=State.QUARANTINED) | Q(Exists(rows.filter(state=State.QUARANTINED)))
-        conditions = {State.READY: ready, State.QUARANTINED: quarantined, State.PENDING: ~ready & ~quarantined}
-        field = forms.ChoiceField(choices=State.choices, required=False)
+        conditions = {
+            State.READY.value: ready,
+            State.QUARANTINED.value: quarantined,
+            State.PENDING.value: ~ready & ~quarantined,
+            "missing": ~Exists(rows),
+        }
+        field = forms.ChoiceField(choices=[(name, name) for name in conditions], required=False)
         state = cleaned(request, self.title, field, self.value())
-        return queryset.filter(conditions[State(state)]) if state else queryset
+        return queryset.filter(conditions[state]) if state else queryset
 
 
 @admin.action(description=_("Embed again"), permissions=["embed"])
@@ -142,7 +149,7 @@ admin.site.unregister(Asset)
 
 
 @admin.register(Asset)
-class SemanticAssetAdmin(SuggestionsMixin, AssetAdmin):
+class SemanticAssetAdmin(LedgerMixin, SuggestionsMixin, AssetAdmin):
     actions = (*AssetAdmin.actions, embed_again)
     search_help_text = _("Describe what to look for")
     list_filter = (*AssetAdmin.list_filter, EmbeddingFilter)

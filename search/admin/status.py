@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from assets import doorbell
 from assets.ledger import State
 from assets.models import Asset
+from search.admin.panel import panels
 from search.models import Embedding, EmbeddingModel
 from search.status import library_status, progress
 
@@ -48,12 +49,15 @@ def status(model_admin: Any, request: HttpRequest) -> HttpResponse:
         messages.success(request, ngettext("%d is tried again.", "%d are tried again.", count) % count)
         return HttpResponseRedirect(request.path)
     assets, embeddings = stuck["assets"][0], stuck["embeddings"][0]
+    found = panels(EmbeddingModel.objects.order_by("state", "-pk"))
+    covered = {panel.model.pk: panel.coverage for panel in found}
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Embedding status"),
         "opts": model_admin.opts,
-        "numbers": library_status(),
-        "models": _models(),
+        "numbers": library_status(covered),
+        "models": [(panel.model, progress(panel.model, covered), panel.coverage.percent) for panel in found],
+        "panels": found,
         "shown": SHOWN,
         "stuck_assets": assets.prefetch_related("renditions")[:SHOWN],
         "stuck_assets_count": assets.count(),
@@ -63,9 +67,3 @@ def status(model_admin: Any, request: HttpRequest) -> HttpResponse:
         "may_retry_embeddings": user.has_perm(stuck["embeddings"][1]),
     }
     return TemplateResponse(request, "admin/search/status.html", context)
-
-
-def _models() -> list[tuple[EmbeddingModel, dict[str, int], float]]:
-    """The embedding models, each with its counts and the share of the library, in percent, that it has embedded."""
-    models = [(model, progress(model)) for model in EmbeddingModel.objects.order_by("state", "-pk")]
-    return [(model, counts, 100 * counts["embedded"] / (counts["assets"] or 1)) for model, counts in models]

@@ -21,13 +21,16 @@ class EmbeddingModelQuerySet(models.QuerySet["EmbeddingModel"]):
         """The models that every asset owes a vector to."""
         return self.filter(state__in=LIVE)
 
+    def main(self) -> "EmbeddingModelQuerySet":
+        """The active model of pictures that may be asked by text, or none."""
+        return self.filter(state=EmbeddingModel.State.ACTIVE, embeds=EmbeddingModel.Embeds.PICTURE, asked_by_text=True)
+
     def active(self) -> "EmbeddingModel":
         """The model that answers queries: the active space of pictures that may be asked by text.
 
         Raise NoActiveModel when none is set up yet.
         """
-        spaces = self.filter(state=EmbeddingModel.State.ACTIVE, embeds=EmbeddingModel.Embeds.PICTURE)
-        model = spaces.filter(asked_by_text=True).select_related("calibration").first()
+        model = self.main().select_related("calibration").first()
         if model is None:
             raise NoActiveModel("No embedding model is set up yet: run `manage.py register_model`.")
         return model
