@@ -1,21 +1,26 @@
 """Batches of work of which one is begun (claimed, its files being decoded) while the one before is finished."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 # A generator of one value: it claims rows and begins their work, yields the rows, and then finishes the work.
 Batch = Iterator[list[Any]]
 
+# How many seconds one task goes on, while other tasks wait for their turn: uploads while a library is embedded anew.
+TURN = 30
 
-def overlapped(start: Callable[[], Batch]) -> None:
-    """Work through batches until one has no rows.
+
+def overlapped(start: Callable[[], Batch], seconds: float = TURN) -> bool:
+    """Work through batches until one has no rows, or the time is up; return whether there may be more.
 
     Rows of a first attempt have the next batch begun beside them. Others may have ended their worker before: they
     take along as few as possible, and so stay by themselves.
     """
+    ends = time.monotonic() + seconds
     batch = start()
     rows = next(batch)
-    while rows:
+    while rows and time.monotonic() < ends:
         together = all(row.attempts == 1 for row in rows)
         if not together:
             _finish(batch)
@@ -25,6 +30,7 @@ def overlapped(start: Callable[[], Batch]) -> None:
             _finish(batch)
         batch = following
     _finish(batch)
+    return bool(rows)
 
 
 def at_once(batch: Batch) -> int:

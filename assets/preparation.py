@@ -52,9 +52,9 @@ def prepare_batch() -> int:
     return at_once(_batch())
 
 
-def prepare_owed() -> None:
-    """Prepare pending assets until none is left that may be claimed."""
-    overlapped(_batch)
+def prepare_owed() -> bool:
+    """Prepare pending assets until none is left that may be claimed, or others should have their turn; return which."""
+    return overlapped(_batch)
 
 
 def _batch() -> Batch:

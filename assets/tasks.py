@@ -9,8 +9,9 @@ from assets.preparation import prepare_owed
 
 @shared_task
 def prepare_pending() -> None:
-    """Prepare pending assets until none is left that may be claimed."""
-    prepare_owed()
+    """Prepare pending assets; when there are many, other tasks have their turn meanwhile."""
+    if prepare_owed():
+        doorbell.ring("assets.tasks.prepare_pending")
 
 
 @shared_task

@@ -9,3 +9,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dam.settings")
 app = Celery("dam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+import dam.memory  # noqa: E402, F401 - connects itself; it reads the settings that are named above

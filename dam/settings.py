@@ -247,6 +247,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "dam"
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# How much memory a worker may hold after a task; with more it ends, to be started again (dam/memory.py). A worker that
+# loads models itself holds as much as they take, so it has no bound unless one is set; 0 means none.
+DAM_WORKER_MEMORY_MB = env.int("DAM_WORKER_MEMORY_MB", default=1024 if DAM_ENCODER_URL else 0)
+if DAM_WORKER_MEMORY_MB:
+    CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1024 * DAM_WORKER_MEMORY_MB  # for those who run a pool of forked children
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # kombu's pgmq transport cannot do it
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 DAM_SWEEP_SECONDS = env.int("DAM_SWEEP_SECONDS", default=15)

@@ -14,7 +14,7 @@ from PIL import Image
 from assets.imaging.decoder import Undecodable
 from assets.ledger import State
 from assets.models import Asset
-from assets.overlap import Batch, at_once, overlapped
+from assets.overlap import TURN, Batch, at_once, overlapped
 from assets.preparation import sandbox
 from assets.storage import local_copy
 from search import descriptions, vector_copy
@@ -46,10 +46,14 @@ def embed_batch(pictures: Pictures | None = None) -> int:
     return sum(at_once(_batch(model, pictures)) for model in EmbeddingModel.objects.live())
 
 
-def embed_owed() -> None:
-    """Embed what every live model is owed, until none is left that may be claimed."""
-    for model in EmbeddingModel.objects.live():
-        overlapped(partial(_batch, model))
+def embed_owed() -> bool:
+    """Embed what every live model is owed, until none is left that may be claimed, or others should have their turn.
+
+    Return whether there may be more. The active models come first.
+    """
+    live = list(EmbeddingModel.objects.live().order_by("state", "pk"))
+    left = [overlapped(partial(_batch, model), TURN / len(live)) for model in live]  # each has its turn
+    return any(left)
 
 
 def _batch(model: EmbeddingModel, pictures: Pictures | None = None) -> Batch:
@@ -57,7 +61,8 @@ def _batch(model: EmbeddingModel, pictures: Pictures | None = None) -> Batch:
 
     A row that something is wrong with is recorded by itself.
     """
-    owed = Embedding.objects.filter(model=model, asset__state=State.READY)
+    live = EmbeddingModel.objects.live().filter(pk=model.pk)  # it may be retired at any moment
+    owed = Embedding.objects.filter(model__in=live, asset__state=State.READY)
     if pictures is not None:
         owed = owed.filter(asset__in={asset_id for asset_id, _segment in pictures})
     with owed.claimed(BATCH) as rows:

@@ -8,16 +8,16 @@ from django.db import connection
 from assets import doorbell
 from assets.ledger import State
 from search import descriptions, lifecycle, query_pictures, recall, saved
-from search.embedding import embed_batch
+from search.embedding import embed_owed
 from search.models import Embedding, EmbeddingModel, NoActiveModel
 from search.relevance import calibrate_when_due
 
 
 @shared_task
 def embed_pending() -> None:
-    """Embed owed rows of prepared assets until none is left that may be claimed."""
-    while embed_batch():
-        pass
+    """Embed owed rows of prepared assets; when there are many, other tasks have their turn meanwhile."""
+    if embed_owed():
+        doorbell.ring("search.tasks.embed_pending")
 
 
 @shared_task

@@ -23,6 +23,13 @@ def working_through(*attempts: list[int]) -> list[str]:
     return log
 
 
+def test_others_have_their_turn_when_the_time_is_up():
+    batches = [iter([[SimpleNamespace(attempts=1)]]) for _ in range(5)]
+    assert overlapped(lambda: batches.pop(), seconds=0)
+    assert len(batches) == 4
+    assert not overlapped(lambda: iter([[]]))
+
+
 def test_the_next_batch_is_begun_before_one_is_finished():
     assert working_through([1, 1], [1]) == ["begin 0", "begin 1", "finish 0", "begin 2", "finish 1", "finish 2"]
 
