@@ -170,8 +170,8 @@ LIVE = (EmbeddingModel.State.BUILDING, EmbeddingModel.State.ACTIVE)
 
 class EmbeddingQuerySet(LedgerQuerySet):
     def ranked_by(self, model: EmbeddingModel) -> "EmbeddingQuerySet":
-        """The rows that a ranking in this model's space may return."""
-        return self.filter(model=model, segment=0, vector__isnull=False)
+        """The rows that a ranking in this model's space compares: of the wholes and of their segments."""
+        return self.filter(model=model, vector__isnull=False)
 
     def whole(self) -> "EmbeddingQuerySet":
         """The rows of whole assets, not of their segments."""
