@@ -116,9 +116,9 @@ class Results:
         self._descriptions: EmbeddingModel | None = None
         self._relevance: Relevance | None = None
         # A space that is named answers alone: no words, no other space.
-        self._by_words = query.mode is not Mode.SEMANTIC and not query.space
-        if query.space and model is None:
-            model = spaces.named(query)
+        named = spaces.named(query) if query.space and model is None else None
+        self._by_words = query.mode is not Mode.SEMANTIC and named is None
+        model = model or named
         if query.parts and query.mode is not Mode.KEYWORD:
             self.model, self._descriptions = (model, None) if model else spaces.active()
             parts = [(part.weight, *vectors.of_part(part, visible, self.model)) for part in query.parts]
@@ -176,7 +176,7 @@ class Results:
         return {
             "mode": near.mode if near else "text" if self.query.parts else "filter",
             "model": self.model.name if self.model else None,
-            "descriptions": self._descriptions.name if self._descriptions and self._by_words else None,
+            "descriptions": self._descriptions.name if self._descriptions and self._texts_are_described else None,
             "candidates": len(near.rows) if near else None,
             "planned_rows": near.planned if near else None,
             "took_ms": round((time.perf_counter() - self._started) * 1000, 1),
@@ -248,7 +248,8 @@ class Results:
                     break
                 depth = min(2 * depth, DEEPEST)
             found |= {pk: distance for pk, distance in near if self._farthest is None or distance <= self._farthest}
-        for pk in [*self._named, *self._worded, *self._described.matches]:
+        described = self._described.distances if self._farthest is None else self._described.matches
+        for pk in [*self._named, *self._worded, *described]:
             found.setdefault(pk, None)
         return found
 
@@ -273,10 +274,15 @@ class Results:
         named = fulltext.exactly_named(self._assets, self.query.words[0])
         return list(named.order_by("-pk").values_list("pk", flat=True)[:DEEPEST])
 
+    @property
+    def _texts_are_described(self) -> bool:
+        """Whether the query looks for a text among words and descriptions."""
+        return self._by_words and bool(self.query.words)
+
     @cached_property
     def _described(self) -> spaces.Opinion:
         """What the space of descriptions says to the texts of the query."""
-        if self._descriptions is None or not self._by_words:
+        if self._descriptions is None or not self._texts_are_described:
             return spaces.NONE
         return spaces.opinion(self._descriptions, self.query.of_kind(Kind.TEXT), self._assets)
 

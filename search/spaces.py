@@ -41,8 +41,8 @@ class Opinion(NamedTuple):
     relevance: Relevance | None
 
     @property
-    def matches(self) -> list[int]:
-        return list(self.distances) if self.relevance else []
+    def matches(self) -> dict[int, float]:
+        return self.distances if self.relevance else {}
 
 
 NONE = Opinion({}, None)
@@ -91,11 +91,8 @@ def named(query: SearchQuery) -> EmbeddingModel:
 def opinion(model: EmbeddingModel, texts: Sequence[Part], assets: AssetQuerySet) -> Opinion:
     """Return what the descriptions of ``assets`` say to the ``texts`` of a query, in the space of ``model``.
 
-    None of it (``NONE``) when nothing is looked for by text, and while the model is not to be had: pictures and words
-    answer without it.
+    ``NONE`` while the model is not to be had: pictures and words answer without it.
     """
-    if not any(part.weight > 0 for part in texts):
-        return NONE
     try:
         parts = [(part.weight, "text", vectors.text_vector(part.value, model)) for part in texts]
         vector = vectors.composed(parts)
