@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 VISIBILITY_SECONDS = 600
 
 # A database on another machine that vanished without a word is noticed within this time (seconds; milliseconds).
-NETWORK = {
+NETWORK: dict[str, Any] = {
     "connect_timeout": 3,
     "keepalives_idle": 10,
     "keepalives_interval": 5,

@@ -3,8 +3,11 @@
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dam.settings")
+
+TRANSPORT_ALIASES["pgmq"] = "dam.pgmq:Transport"
 
 app = Celery("dam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
