@@ -104,6 +104,12 @@ def test_listeners_get_each_decoded_picture_large_enough_to_embed(make_asset, pi
     assert taken[asset.pk, 0].size == (672, 448)
 
 
+@pytest.mark.parametrize(("width", "longest"), [(4032, 1008), (4000, 1000), (3800, 1024), (1024, 1024), (640, 640)])
+def test_a_jpeg_whose_quarter_is_almost_a_preview_is_decoded_to_it(make_asset, picture, width, longest):
+    asset = prepare(make_asset, data=picture(size=(width, width * 3 // 4), format="JPEG"))
+    assert (asset.width, asset.rendition("preview").width) == (width, longest)
+
+
 def test_an_original_that_storage_lost_is_quarantined_after_three_attempts(make_asset, files):
     asset = make_asset()
     (files / "originals" / asset.original.name).unlink()
