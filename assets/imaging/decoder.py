@@ -26,8 +26,8 @@ from assets.imaging.tiles import boxes, tiles
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP"]
 # How many times its short side the picture that is handed on may be long: whoever embeds it crops to the middle anyway.
 SLIMMEST = 4
-# How much of its longest side a rendition has at least. Cameras of 12 and 48 megapixels make pictures of 4,000 and 8,000
-# pixels, give or take: a quarter and an eighth of them comes out of a JPEG decoder by itself, 2 % below 1,024.
+# How much of its longest side a rendition has at least. Cameras of 12 and 48 megapixels make pictures 4,000 and 8,000
+# pixels wide, about: a quarter and an eighth of them comes out of a JPEG decoder by itself, 2 % below 1,024.
 NEARLY = 0.95
 
 EXIF = ExifTags.Base
