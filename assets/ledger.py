@@ -47,12 +47,18 @@ class LedgerQuerySet(models.QuerySet):
     def claim(self, limit: int) -> list[Any]:
         """Lease up to ``limit`` rows to the caller and count the attempt, before anything is tried.
 
-        A row whose last worker vanished is claimed alone, so that what kills a worker takes no neighbours with it.
+        A row whose last worker vanished comes first, so that it does not wait for all that is new, and alone, so that
+        what kills a worker takes no neighbours with it. A row whose last attempt failed comes last, and alone too: it
+        may take as long as a row may, and others are better served before it.
         """
         with transaction.atomic():
             free = self.claimable().select_for_update(skip_locked=True, of=("self",)).order_by("pk")
-            ids = list(free.filter(attempts=0).values_list("pk", flat=True)[:limit])
-            ids = ids or list(free.values_list("pk", flat=True)[:1])
+            abandoned, untried = free.filter(attempts__gt=0, leased_until__isnull=False), free.filter(attempts=0)
+            ids = (
+                list(abandoned.values_list("pk", flat=True)[:1])
+                or list(untried.values_list("pk", flat=True)[:limit])
+                or list(free.values_list("pk", flat=True)[:1])
+            )
             claimed = self.model._default_manager.filter(pk__in=ids)
             claimed.update(attempts=F("attempts") + 1, leased_until=Now() + LEASE, started_at=Now())
             return list(claimed.order_by("pk"))

@@ -56,6 +56,16 @@ def test_rows_of_a_vanished_worker_are_tried_again_one_at_a_time(make_asset):
 
 
 @pytest.mark.django_db
+def test_what_a_dead_worker_left_comes_before_what_is_new_and_what_failed_comes_last(make_asset):
+    failed, left, new = make_asset(), make_asset(), make_asset()
+    for row in Asset.objects.claim(2):
+        if row.pk == failed.pk:
+            Asset.objects.fail(row, "broken")
+    worker_vanishes()
+    assert [[row.pk for row in Asset.objects.claim(10)] for _ in range(3)] == [[left.pk], [new.pk], [failed.pk]]
+
+
+@pytest.mark.django_db
 def test_a_row_whose_worker_died_three_times_is_quarantined(make_asset):
     asset = make_asset()
     for _ in range(3):
