@@ -1,6 +1,7 @@
 """Any open_clip model, the bundled one among them."""
 
 import copy
+import importlib.util
 import logging
 import threading
 import time
@@ -148,6 +149,8 @@ def _three(value: Any) -> tuple[float, float, float]:
 
 
 def _ways_out(name: str, error: Exception) -> str:
+    if "transformers" in str(error) and importlib.util.find_spec("transformers") is None:
+        return f"{name!r} needs the library transformers: pip install 'django-dam[chinese]'."
     return (
         f"The weights of {name!r} cannot be loaded ({type(error).__name__}: {error}). Ways out: let this machine reach"
         " the model hub once; or fetch the file elsewhere and set DAM_MODEL=ARCHITECTURE:/path/to/checkpoint; or put"
