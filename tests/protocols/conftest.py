@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from search.encoders import get_encoder
+from search import encoders
 from search.encoders.remote import calls
 from search.encoders.remote.openai import OpenAIEncoder
+from tests.protocols import server as servers
+from tests.protocols.server import Server
 from tests.protocols.stub import Stub, running
 
 KEY = "key-that-nobody-may-read"
@@ -16,6 +18,7 @@ KEY = "key-that-nobody-may-read"
 @pytest.fixture(autouse=True)
 def fresh_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     calls.calls_to.cache_clear()
+    encoders._made.cache_clear()
     monkeypatch.setattr(calls, "BACKOFF", 0.0)
 
 
@@ -36,10 +39,8 @@ def encoder(stub: Stub, db: None) -> OpenAIEncoder:
     return encoder
 
 
-@pytest.fixture(autouse=True)
-def no_encoders_of_other_tests() -> Iterator[None]:
-    from search import encoders
-
-    yield
-    encoders._made.cache_clear()
-    assert get_encoder
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Our encoder process, with a token."""
+    with servers.running(tmp_path_factory.mktemp("encoder")) as server:
+        yield server

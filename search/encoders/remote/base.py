@@ -82,7 +82,8 @@ class RemoteEncoder:
         def ask(batch: list[str]) -> np.ndarray:
             return self._faultless(self._vectors(self._ask_texts(batch), len(batch)))
 
-        return self._in_batches([text[:MOST_CHARACTERS] for text in texts], self.texts_per_request, ask)
+        # Services take an empty text for none, and models read a space as they read nothing.
+        return self._in_batches([text[:MOST_CHARACTERS] or " " for text in texts], self.texts_per_request, ask)
 
     def _pictures(self, pictures: list[Image.Image]) -> np.ndarray:
         def ask(batch: list[bytes]) -> np.ndarray:

@@ -115,7 +115,7 @@ class SageMakerEncoder(FeatureExtractionEncoder):
             read_timeout=settings.DAM_REMOTE_TIMEOUT,
             retries={"total_max_attempts": 1},  # each try is ours to count
         )
-        return boto3.client(
+        return boto3.Session().client(  # of its own: the one that all share is not for several threads
             "sagemaker-runtime",
             region_name=settings.DAM_SAGEMAKER_REGION or None,
             endpoint_url=settings.DAM_SAGEMAKER_URL or None,

@@ -21,8 +21,7 @@ class OpenAIEncoder(RemoteEncoder):
         self._service = Service(name, "DAM_OPENAI_URL", settings.DAM_OPENAI_URL, headers, (key,))
 
     def _ask_texts(self, texts: list[str]) -> Any:
-        # An empty text is refused there; a space stands for it.
-        question = {"model": self.model, "input": [text or " " for text in texts], "encoding_format": "float"}
+        question = {"model": self.model, "input": texts, "encoding_format": "float"}
         data = field(self.name, self._service.post("/embeddings", json.dumps(question).encode()), "data")
         data = sorted(data, key=lambda item: field(self.name, item, "index", int))
         return [field(self.name, item, "embedding") for item in data]
