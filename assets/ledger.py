@@ -28,6 +28,10 @@ LEASE = timedelta(seconds=settings.DAM_LEASE_SECONDS)
 # How long a worker may work on what it claimed at once. Longer than anything takes: whoever does hangs.
 LONGEST = timedelta(hours=1)
 
+# Rows whose worker vanished: one that lives ends its attempts, or gives them back.
+ABANDONED = Q(attempts__gt=0, leased_until__isnull=False)
+_abandoned: dict[type[models.Model], tuple[float, bool]] = {}  # when this process looked for some, and found any
+
 
 class State(models.TextChoices):
     PENDING = "pending", _("pending")
@@ -53,15 +57,23 @@ class LedgerQuerySet(models.QuerySet):
         """
         with transaction.atomic():
             free = self.claimable().select_for_update(skip_locked=True, of=("self",)).order_by("pk")
-            abandoned, untried = free.filter(attempts__gt=0, leased_until__isnull=False), free.filter(attempts=0)
-            ids = (
-                list(abandoned.values_list("pk", flat=True)[:1])
-                or list(untried.values_list("pk", flat=True)[:limit])
-                or list(free.values_list("pk", flat=True)[:1])
-            )
+            ids: list[Any] = []
+            if self._some_are_abandoned():
+                ids = list(free.filter(ABANDONED).values_list("pk", flat=True)[:1])
+            ids = ids or list(free.filter(attempts=0).values_list("pk", flat=True)[:limit])
+            ids = ids or list(free.values_list("pk", flat=True)[:1])
             claimed = self.model._default_manager.filter(pk__in=ids)
             claimed.update(attempts=F("attempts") + 1, leased_until=Now() + LEASE, started_at=Now())
             return list(claimed.order_by("pk"))
+
+    def _some_are_abandoned(self) -> bool:
+        """Whether dead workers left rows of this kind; looked up now and then, because it reads all pending rows."""
+        looked, found = _abandoned.get(self.model, (0.0, False))
+        if time.monotonic() - looked > LEASE.total_seconds() / 2:
+            every: Any = self.model._default_manager
+            found = every.claimable().filter(ABANDONED).exists()
+            _abandoned[self.model] = time.monotonic(), found
+        return found
 
     @contextmanager
     def claimed(self, limit: int) -> Iterator[list[Any]]:

@@ -10,8 +10,9 @@ from tests.faults.library import Library, Uploads
 from tests.faults.pictures import pictures
 from tests.support.processes import wait_until
 
-KILLS = 30 if LONG else 5
+KILLS = 30 if LONG else 4
 SEED = 20
+SIZE = (1600, 1200) if LONG else (640, 480)
 pytestmark = pytest.mark.timeout(1800 if LONG else 240)
 
 
@@ -23,9 +24,9 @@ def test_whatever_is_killed_every_accepted_picture_ends_ready_or_quarantined_onc
     plan = (names * KILLS)[:KILLS]
     rng.shuffle(plan)
     kills: list[tuple[str, float]] = []
-    with Uploads(library, pictures(), backlog=60) as uploads:
+    with Uploads(library, pictures(SIZE), backlog=60 if LONG else 20) as uploads:
         for name in plan:
-            wait_until(lambda: library.owed() > 20, "work to interrupt", seconds=60)
+            wait_until(lambda: library.owed() > (20 if LONG else 5), "work to interrupt", seconds=60)
             time.sleep(rng.uniform(0, 1.5))
             at = time.time()
             hit = library.cut_broker() if name == "broker" else library.kill(name)
