@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from assets.querysets import AssetQuerySet
 from search.encoders import Unsupported
@@ -33,7 +34,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One query. ``overlap`` is the share of the first ten that both found; ``problem`` says why there is none."""
+    """One query. ``overlap`` is the share of the first ten that both found; ``problem`` says why there is no answer."""
 
     query: str
     origin: str
@@ -105,7 +106,8 @@ def questions(user: Any = None) -> list[Question]:
     def may(permission: str) -> bool:
         return user is None or user.has_perm(permission)
 
-    asked = [*(judged() if may("search.view_judgment") else ()), *_saved(user)]
+    judgments = judged() if may("search.view_judgment") else ()
+    asked = [*(replace(question, place=_("judgments")) for question in judgments), *_saved(user)]
     if may("search.view_queryvector"):
         asked += _recent()
     known: dict[SearchQuery, Question] = {}
@@ -120,7 +122,7 @@ def _saved(user: Any) -> Iterable[Question]:
     rows = SavedSearch.objects.all() if user is None or user.is_superuser else SavedSearch.objects.visible_to(user)
     for row in rows:
         try:
-            yield Question(query_of(row), frozenset(), "saved", f"saved search {row}")
+            yield Question(query_of(row), frozenset(), "saved", _("saved search %s") % row)
         except InvalidQuery:  # a tag that it names is gone since
             continue
 
@@ -131,7 +133,7 @@ def _recent() -> Iterable[Question]:
         params = QueryDict(mutable=True)
         params["q"] = text
         try:
-            yield Question(SearchQuery.parse(params), frozenset(), "recent", "asked of late")
+            yield Question(SearchQuery.parse(params), frozenset(), "recent", _("asked of late"))
         except InvalidQuery:
             continue
 

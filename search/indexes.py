@@ -29,10 +29,10 @@ LEAST_MEMORY, MOST_MEMORY = 64 * MEGABYTE, 16 * 1024 * MEGABYTE
 
 
 class IndexState(models.TextChoices):
-    MISSING = "missing", _("no index")
-    BUILDING = "building", _("index is being built")
-    BROKEN = "broken", _("index is broken")  # a build was interrupted
-    READY = "ready", _("index is ready")
+    MISSING = "missing", _("none")
+    BUILDING = "building", _("being built")
+    BROKEN = "broken", _("broken")  # a build was interrupted
+    READY = "ready", _("ready")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class LedgerMixin:
                 "ledger": [
                     (row.model, _row(row, part_of(row) if row.segment else "", reason_of(row))) for row in found
                 ][:SHOWN],
+                "troubled": asset.state != State.READY or any(row.state != State.READY for row in found),
                 "more_rows": len(found) > SHOWN,
             }
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]

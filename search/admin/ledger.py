@@ -122,7 +122,7 @@ def retry(model_admin: Any, request: HttpRequest, queryset: Any) -> None:
 @admin.register(Embedding)
 class EmbeddingAdmin(ReadOnlyAdmin):
     actions = (retry,)
-    list_display = ("picture", "name", "space", "progress", "attempts", "reason", "took", "sizes", "when")
+    list_display = ("picture", "name", "space", "progress", "attempts", "reason", "sizes", "when")
     list_display_links = ("picture",)
     list_select_related = ("asset", "model")
     list_filter = (
@@ -194,7 +194,7 @@ class EmbeddingAdmin(ReadOnlyAdmin):
         state = row.asset.get_state_display()
         return f"{state}: {row.asset.problem}" if row.asset.problem else state
 
-    @display(description=_("Took"), ordering=F("finished_at") - F("started_at"))
+    @display(description=_("Took"))
     def took(self, row: Embedding) -> str:
         return duration(row.duration)
 
@@ -203,9 +203,9 @@ class EmbeddingAdmin(ReadOnlyAdmin):
         vector = filesizeformat(row.vector_bytes) if row.vector_bytes else "–"
         return format_html('<span class="dam-bytes">{}<br>{}</span>', filesizeformat(row.asset.size), vector)
 
-    @display(description=_("When"), ordering="finished_at")
-    def when(self, row: Embedding) -> SafeString | str:
-        return moment(row.finished_at or row.started_at)
+    @display(description=_("When, how long"), ordering="finished_at")
+    def when(self, row: Embedding) -> SafeString:
+        return format_html("{}<br>{}", moment(row.finished_at or row.started_at), duration(row.duration))
 
 
 def part_of(row: Embedding) -> str:

@@ -56,14 +56,12 @@ def _lacking_before(model: EmbeddingModel) -> list[str]:
         return []
     text = ngettext(
         "%(count)d asset or segment has come since and has no vector of %(before)s. It is embedded from now on, and"
-        " until then not found by its picture. To have it embedded first, choose “%(complete)s” on the page of that"
-        " model.",
+        " until then not found by its picture.",
         "%(count)d assets or segments have come since and have no vector of %(before)s. They are embedded from now on,"
-        " and until then not found by their pictures. To have them embedded first, choose “%(complete)s” on the page of"
-        " that model.",
+        " and until then not found by their pictures.",
         missing,
     )
-    return [text % {"count": missing, "before": before, "complete": STEPS["complete"].label}]
+    return [text % {"count": missing, "before": before}]
 
 
 def _complete(model: EmbeddingModel) -> str:
@@ -156,6 +154,14 @@ STEPS = {
 }
 
 
+def _instead(model: EmbeddingModel) -> tuple[str, Any] | None:
+    """The other way back: the address and the name of the step that completes the model before this one first."""
+    before = lifecycle.previous(model)
+    if before is None or not STEPS["complete"].offered(before):
+        return None
+    return reverse("admin:search_model_step", args=[before.pk, "complete"]), STEPS["complete"].label
+
+
 def take(model_admin: Any, request: HttpRequest, pk: int, name: str) -> HttpResponse:
     step = STEPS.get(name)
     if step is None:
@@ -192,5 +198,6 @@ def take(model_admin: Any, request: HttpRequest, pk: int, name: str) -> HttpResp
         "warnings": warnings,
         "unconfirmed": request.method == "POST",
         "page": page,
+        "instead": _instead(model) if name == "rollback" and warnings else None,
     }
     return TemplateResponse(request, "admin/search/step.html", context, status=400 if request.method == "POST" else 200)
