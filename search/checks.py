@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.db import connections
+
+from search.service.address import LONGEST_SOCKET_PATH
 
 OLDEST_PGVECTOR = (0, 8, 4)
 
@@ -25,3 +28,14 @@ def pgvector_is_recent(databases: Sequence[str] | None = None, **kwargs: Any) ->
         elif tuple(int(part) for part in installed[0].split(".")) < OLDEST_PGVECTOR:
             errors.append(Error(f"Database {alias!r} has pgvector {installed[0]}.", hint=hint, id="search.E002"))
     return errors
+
+
+@register()
+def encoder_url_is_an_address(**kwargs: Any) -> list[Error]:
+    """Refuse a DAM_ENCODER_URL that no client can use."""
+    url = settings.DAM_ENCODER_URL
+    path = url.removeprefix("unix:") if url.startswith("unix:") else ""
+    if not url or url.startswith(("http://", "https://")) or (path[:1] == "/" and len(path) <= LONGEST_SOCKET_PATH):
+        return []
+    hint = f"Set http://HOST:PORT, https://HOST, or unix:/PATH of at most {LONGEST_SOCKET_PATH} bytes."
+    return [Error(f"DAM_ENCODER_URL is {url!r}.", hint=hint, id="search.E003")]

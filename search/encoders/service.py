@@ -25,6 +25,7 @@ ANSWER_SECONDS = 60.0  # of one request, whatever DAM_ENCODER_SECONDS allows for
 # How long nobody asks a process that did not answer in time: one request hangs, and not each of them.
 REST_SECONDS = 5.0
 LEARNED_SECONDS = 30.0  # how long it counts what the process said of a model
+DESCRIBED = ("dimensions", "takes_pictures", "takes_text", "transform")
 LENGTH_TOLERANCE = 1e-3
 
 
@@ -38,7 +39,7 @@ class ServiceEncoder:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._learned: tuple[float, dict[str, Any]] = -LEARNED_SECONDS, {}
+        self._learned: tuple[float, dict[str, Any]] = float("-inf"), {}
 
     @property
     def dimensions(self) -> int:
@@ -56,7 +57,7 @@ class ServiceEncoder:
     def transform(self) -> Transform:
         if not self.takes_pictures:
             raise Unsupported(f"{self.name} takes no pictures.")
-        return Transform.from_dict(self._description["transform"])
+        return self._description["transform"]
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
         """Return unit vectors of RGB pictures, float32 of shape (n, dimensions)."""
@@ -78,19 +79,23 @@ class ServiceEncoder:
     @property
     def _description(self) -> dict[str, Any]:
         """What the process says of the model."""
-        when, description = self._learned
-        if time.monotonic() - when > LEARNED_SECONDS:
-            description = _process().ask("GET", f"/model?{urlencode({'model': self.name})}").json()
-            self._learned = time.monotonic(), description
-        return description
+        if time.monotonic() - self._learned[0] > LEARNED_SECONDS:
+            answer = _process().ask("GET", f"/model?{urlencode({'model': self.name})}")
+            try:
+                description = answer.json()
+                if description["takes_pictures"]:
+                    description["transform"] = Transform.from_dict(description["transform"])
+                self._learned = time.monotonic(), {name: description[name] for name in DESCRIBED}
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ModelUnavailable(_("What answers at DAM_ENCODER_URL is no encoder of this version.")) from error
+        return self._learned[1]
 
     def _vectors(self, what: str, count: int, **body: Any) -> np.ndarray:
         dimensions = self.dimensions
         response = _process().ask("POST", f"/encode/{what}?{urlencode({'model': self.name})}", **body)
-        values = np.frombuffer(response.content, "<f4")
-        if values.size != count * dimensions:
+        if len(response.content) != 4 * count * dimensions:
             raise ModelUnavailable(_("The encoder has another model under the name %s now.") % self.name)
-        vectors = values.reshape(count, dimensions).copy()
+        vectors = np.frombuffer(response.content, "<f4").reshape(count, dimensions).copy()
         if not (abs(np.linalg.norm(vectors, axis=1) - 1) < LENGTH_TOLERANCE).all():
             raise ModelUnavailable(_("The encoder answered with what is no vector of %s.") % self.name)
         return vectors
@@ -135,7 +140,7 @@ class _Process:
             logger.error("The encoder at %s does not answer: %r", self._url, error)
             self._resting_until = time.monotonic() + REST_SECONDS
             raise ModelUnavailable(_("The encoder does not answer; try again in a moment.")) from error
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             logger.error("The encoder at %s is not there: %r", self._url, error)
             raise ModelUnavailable(_("The encoder is not running; try again in a moment.")) from error
 
