@@ -179,7 +179,7 @@ DAM_DECODER = {
     "cpu_seconds": env.int("DAM_DECODER_CPU_SECONDS", default=20),
     "wall_seconds": env.int("DAM_DECODER_WALL_SECONDS", default=30),
     "processes": env.int("DAM_DECODER_PROCESSES", default=2),
-    # How long frames of one video, or pages of one document, are looked for; below a third of a lease (assets.ledger).
+    # How long frames of one video, or pages of one document, are looked for.
     "long_seconds": env.int("DAM_DECODER_LONG_SECONDS", default=60),
 }
 FILE_UPLOAD_TEMP_DIR = env.str("DAM_UPLOAD_TEMP_DIR", default=None)

@@ -73,6 +73,11 @@ class Scenes:
         return 1 + worth.index(min(worth))
 
 
+def _next(due: float, at: float, step: float) -> float:
+    """The first of ``due``, ``due + step`` … that is later than ``at``."""
+    return due if at < due else due + step * (1 + (at - due) // step)
+
+
 def _difference(one: Scene, other: Scene) -> float:
     """The mean difference of two frames' colours, from 0 to 255."""
     return sum(ImageStat.Stat(ImageChops.difference(one.sketch, other.sketch)).mean) / 3
@@ -171,7 +176,7 @@ class _Film:
                     if not packet.is_keyframe or (at is not None and at < due):
                         yield None
                         continue
-                    due = due if at is None else at + step
+                    due = due if at is None else _next(due, at, step)
                 frames = packet.decode()
             except StopIteration:
                 return
@@ -186,7 +191,7 @@ class _Film:
                 if at >= end:
                     return
                 if skip == "NONKEY" or at >= due:
-                    due = max(due, at + step)
+                    due = _next(due, at, step)
                     yield frame
             yield None
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from assets.imaging.parts import Part
 
-# More pixels than cameras of today usually make: each tile costs as much to embed and to rank as a picture of its own.
-LARGE = 48_000_000
+# More pixels than phones and most cameras make: each tile costs as much to embed and to rank as a picture of its own.
+LARGE = 50_000_000
 # Three by three, overlapping so much that what is a fifth as wide as the picture is whole in one of them.
 GRID, SHARE = 3, 0.4
 # Longer than so many times its short side a picture is slim; below so many pixels there is nothing to magnify.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from assets.models import Asset
+from assets.models import Asset, Segment
 from search.results import Hit
 
 FIELDS = {
@@ -18,9 +18,13 @@ FIELDS = {
 
 
 class Card(NamedTuple):
-    """An asset; how relevant it is in percent, where that was measured; why it was found, in a few words each."""
+    """An asset; how relevant it is in percent, where that was measured; why it was found, in a few words each.
+
+    ``segment`` is the part of it that was found; None for the whole.
+    """
 
     asset: Asset
+    segment: Segment | None
     percent: int | None
     similarity: float | None
     reasons: list[str]
@@ -41,7 +45,7 @@ def cards(assets: Iterable[Any], said: Mapping[int, bool]) -> Cards:
         named = any(reason["signal"] == "name" for reason in hit.why)
         percent = None if hit.relevance is None or named else round(100 * hit.relevance)
         (found.matches if hit.match else found.weaker).append(
-            Card(asset, percent, hit.similarity, list(dict.fromkeys(_reasons(hit))), said.get(asset.pk))
+            Card(asset, asset.segment, percent, hit.similarity, list(dict.fromkeys(_reasons(hit))), said.get(asset.pk))
         )
     return found
 

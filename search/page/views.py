@@ -20,6 +20,7 @@ from search.page.chips import address, cleared, filter_chips, link, part_chips, 
 from search.page.counts import counted
 from search.page.guard import for_readers, wants_part, whole_page
 from search.page.judging import said_of
+from search.page.parts import parts
 from search.page.pictures import params_with_picture, typed
 from search.page.saved import can_be_saved, saved_searches
 from search.query import InvalidQuery, Sort
@@ -29,8 +30,14 @@ from search.results import search as answer
 from search.throttles import count_pictures
 
 EXAMPLES = [("en", "white truck in a snow day"), ("en", "black car in the night"), ("zh-Hans", "雪地里的卡车")]
-# What the decoder may have read from a file (assets.imaging.decoder.METADATA), in the order that people read it.
+# What the decoder may have read from a file (assets.imaging), in the order that people read it.
 FILE_FACTS = {
+    "title": _("Title"),
+    "pages": _("Pages"),
+    "duration_seconds": _("Duration in seconds"),
+    "frames_per_second": _("Frames per second"),
+    "video_codec": _("Video codec"),
+    "audio_codec": _("Audio codec"),
     "image_description": _("Description"),
     "camera_make": _("Camera make"),
     "camera_model": _("Camera model"),
@@ -83,7 +90,8 @@ def asset(request: HttpRequest, pk: int) -> HttpResponse:
     facts = [(label, found.metadata[name]) for name, label in FILE_FACTS.items() if name in found.metadata]
     if request.user.is_authenticated and (position := found.metadata.get("gps")):
         facts.append((_("Position"), f"{position['latitude']}, {position['longitude']}"))
-    return render(request, "search/asset.html", {"asset": found, "facts": facts})
+    shown, strip = parts(found, request.GET.get("segment", ""))
+    return render(request, "search/asset.html", {"asset": found, "facts": facts, "shown": shown, "strip": strip})
 
 
 def _search(request: HttpRequest) -> HttpResponse:
