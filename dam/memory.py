@@ -18,9 +18,9 @@ SHORTEST_LIFE = 12
 _started = time.monotonic()
 
 
-def resident_bytes() -> int:
-    """Return how much memory this process holds; 0 where the system does not say it as Linux does."""
-    status = Path("/proc/self/status")
+def resident_bytes(process: int | str = "self") -> int:
+    """Return how much memory this process holds, or another; 0 where the system does not say it as Linux does."""
+    status = Path(f"/proc/{process}/status")
     if not status.exists():
         return 0
     return 1024 * int(status.read_text().partition("VmRSS:")[2].split()[0])

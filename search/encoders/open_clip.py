@@ -59,9 +59,10 @@ class OpenClipEncoder:
         self._lock = threading.Lock()
         self._dtype = self._faster_dtype()
         self._model.to(self._dtype)
+        self.dtype = str(self._dtype).removeprefix("torch.")
         self._text = CausalText.of(model) or model.encode_text
         self.dimensions = self.encode_text(["a"]).shape[1]
-        logger.info("Loaded %s: %d dimensions, %s on %s", name, self.dimensions, self._dtype, self._device)
+        logger.info("Loaded %s: %d dimensions, %s on %s", name, self.dimensions, self.dtype, self._device)
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
         """Return unit vectors of RGB pictures, float32 of shape (n, dimensions)."""
