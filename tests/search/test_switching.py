@@ -74,19 +74,24 @@ def like(asset_id: int) -> SearchQuery:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_search_fails_or_mixes_spaces_while_models_change_two_hundred_times(make_asset, public):
+def test_no_search_fails_or_mixes_spaces_while_models_change_two_hundred_times(make_asset, public, monkeypatch):
     models = [space("eight", Phase.ACTIVE, 8), space("sixteen", Phase.RETIRED, 16)]
     assets = [make_asset(f"{number}.png") for number in range(25)]
     Asset.objects.update(state=State.READY)
     vectors = {model.name: embed(model, assets, seed) for seed, model in enumerate(models)}
     user = User.objects.create_user("somebody")
+    monkeypatch.setattr(
+        "search.models.embedding.get_encoder", lambda name: Reader(name, len(vectors[name][assets[0].pk]))
+    )
     done = threading.Event()
     problems: list[Any] = []
     answered: list[str] = []
 
-    def check(name: str, asked: int, rows: list[tuple[int, float]]) -> None:
+    def check(name: str, asked: int | str, rows: list[tuple[int, float]]) -> None:
         known = {pk: vector.astype(np.float64) for pk, vector in vectors[name].items()}
-        expected = {pk: float(np.linalg.norm(vector - known[asked])) for pk, vector in known.items()}
+        size = len(known[assets[0].pk])
+        query = Reader(name, size).encode_text([asked])[0] if isinstance(asked, str) else known[asked]
+        expected = {pk: float(np.linalg.norm(vector - query)) for pk, vector in known.items()}
         assert len(rows) == 10
         assert dict(rows) == pytest.approx({pk: expected[pk] for pk, _distance in rows}, abs=1e-3)
         assert [distance for _pk, distance in rows] == pytest.approx(sorted(expected.values())[:10], abs=1e-3)
@@ -95,6 +100,13 @@ def test_no_search_fails_or_mixes_spaces_while_models_change_two_hundred_times(m
     def by_call(rng: random.Random) -> None:
         asked = rng.choice(assets).pk
         results = search(like(asked), user)
+        rows = [(asset.pk, asset.hit.distance) for asset in results[0:10]]
+        check(results.info()["model"], asked, rows)
+
+    def by_text(rng: random.Random) -> None:
+        asked = f"{rng.randrange(10**6)}"
+        query = SearchQuery.parse(QueryDict(f"q={asked}&mode=semantic"))
+        results = search(query, user)
         rows = [(asset.pk, asset.hit.distance) for asset in results[0:10]]
         check(results.info()["model"], asked, rows)
 
@@ -117,7 +129,7 @@ def test_no_search_fails_or_mixes_spaces_while_models_change_two_hundred_times(m
             connection.close()
 
     threads = [
-        threading.Thread(target=keep_asking, args=(ask, seed)) for seed, ask in enumerate([by_call, by_call, by_api])
+        threading.Thread(target=keep_asking, args=(ask, seed)) for seed, ask in enumerate([by_call, by_text, by_api])
     ]
     for thread in threads:
         thread.start()
@@ -253,6 +265,20 @@ def test_a_model_that_cannot_be_loaded_does_not_take_over(old, new, assets, monk
     monkeypatch.setattr("search.relevance.FEWEST", 2)
     tasks.sweep()
     assert states() == {"old": Phase.ACTIVE, "new": Phase.BUILDING}
+
+
+class Reader:
+    """An encoder of texts, each of which has a vector of its own in each space."""
+
+    takes_pictures = takes_text = True
+
+    def __init__(self, name: str, dimensions: int) -> None:
+        self.name, self.dimensions = name, dimensions
+
+    def encode_text(self, texts: list[str]) -> np.ndarray:
+        seeds = [[len(self.name), *text.encode()] for text in texts]
+        rows = np.stack([np.random.default_rng(seed).normal(size=self.dimensions) for seed in seeds])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 class Retiring:
