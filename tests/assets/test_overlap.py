@@ -24,10 +24,10 @@ def working_through(*attempts: list[int]) -> list[str]:
 
 
 def test_others_have_their_turn_when_the_time_is_up():
-    batches = [iter([[SimpleNamespace(attempts=1)]]) for _ in range(5)]
+    batches = [(rows for rows in [[SimpleNamespace(attempts=1)]]) for _ in range(5)]
     assert overlapped(lambda: batches.pop(), seconds=0)
     assert len(batches) == 4
-    assert not overlapped(lambda: iter([[]]))
+    assert not overlapped(lambda: (rows for rows in [[]]))
 
 
 def test_the_next_batch_is_begun_before_one_is_finished():
@@ -49,6 +49,21 @@ def test_what_goes_wrong_in_one_batch_reaches_the_caller():
 
     with pytest.raises(RuntimeError, match="no database"):
         overlapped(broken)
+
+
+def test_what_was_begun_is_let_go_when_the_batch_before_goes_wrong():
+    log: list[str] = []
+
+    def broken():
+        try:
+            yield [SimpleNamespace(attempts=1)]
+            raise RuntimeError("no database")
+        finally:
+            log.append("let go")
+
+    with pytest.raises(RuntimeError) as _held:  # as whoever logs the error holds it, with all its frames
+        overlapped(broken)
+    assert log == ["let go", "let go"]
 
 
 def test_one_batch_says_how_many_rows_it_had():
