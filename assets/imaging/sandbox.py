@@ -23,6 +23,7 @@ from assets.imaging import DOCUMENTS, FILMS, DecoderDied, Undecodable
 
 T = TypeVar("T")
 
+DECODER = "assets.imaging.decoder"  # what runs in a child; the fault runs put another in its place
 FILES_PER_CHILD = 500  # decoders leak; a fresh child costs about 0.2 s
 
 
@@ -83,7 +84,7 @@ class _Child:
         self.limits = limits
         self.files = 0
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "assets.imaging.decoder"],
+            [sys.executable, "-m", DECODER],  # noqa: S603 - a module of ours
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -15,6 +15,14 @@ from tests.faults.library import Library
 LONG = os.environ.get("FAULTS") == "long"
 
 
+HURRIED = {
+    "DAM_LEASE_SECONDS": "4",
+    "DAM_SWEEP_SECONDS": "2",
+    "DAM_DECODER_CPU_SECONDS": "2",
+    "DAM_DECODER_WALL_SECONDS": "4",
+}
+
+
 @pytest.fixture(scope="session")
 def broker_in_the_test_database() -> None:
     """These tests run on a library of their own, not on the test database."""
@@ -28,8 +36,7 @@ def files() -> None:
 @pytest.fixture(scope="session")
 def library() -> Iterator[Library]:
     """A library on the file system. The short runs do not wait long for a dead worker's leases."""
-    hurried = {} if LONG else {"DAM_LEASE_SECONDS": "4", "DAM_SWEEP_SECONDS": "2"}
-    with own_directory() as directory, Library(directory, **hurried).up() as library:
+    with own_directory() as directory, Library(directory, **({} if LONG else HURRIED)).up() as library:
         yield library
 
 

@@ -237,6 +237,12 @@ class Library:
         return f"{lines[4]}/.s.PGSQL.{lines[3]}"
 
 
+def accepted(answer: requests.Response, data: bytes) -> tuple[int, str]:
+    """The id and digest of an upload, which must have been taken."""
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"], hashlib.sha256(data).hexdigest()
+
+
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 

@@ -1,13 +1,16 @@
-"""The settings of a library, with the broker's connections led through a socket of the test's own.
+"""The settings of a library whose broker can fail without its database, and whose decoder fails over marked files.
 
-The broker is a part of the database: only so can one fail without the other.
+The broker is a part of the database; here its connections are led through a socket of the test's own.
 """
 
 import os
 
 from psycopg.conninfo import make_conninfo
 
+from assets.imaging import sandbox
 from dam.settings import *  # noqa: F403
+
+sandbox.DECODER = "tests.faults.decoder"
 
 if directory := os.environ.get("FAULTS_BROKER"):
     options = CELERY_BROKER_TRANSPORT_OPTIONS  # noqa: F405
