@@ -1,12 +1,18 @@
 """The models that are measured: ViT-B/32 with random weights, the bundled one with real ones, in and out of process."""
 
 import atexit
+import logging
 import os
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from django.conf import settings
+
+from search.encoders import ModelUnavailable, get_encoder
 
 CHECKPOINT = Path(".cache/bench/vit-b-32-random.safetensors").resolve()
 VIT = f"ViT-B-32:{CHECKPOINT}"
@@ -57,13 +63,21 @@ def eager(name: str = VIT) -> tuple[Any, Any]:
 def start_encoder() -> None:
     """Start the process that the connected library asks (``DAM_ENCODER_URL``), with both models."""
     ensure_checkpoint()
-    from django.conf import settings
-
-    from search.encoders import get_encoder
-
     url = settings.DAM_ENCODER_URL
     command = [sys.executable, "manage.py", "encoder", "--bind", url, "--model", VIT, "--model", BUNDLED]
     process = subprocess.Popen(command)
     atexit.register(process.kill)
     for name in (VIT, BUNDLED):
-        get_encoder(name).encode_text(["ready?"])
+        _wait_for(get_encoder(name), process)
+
+
+def _wait_for(encoder: Any, process: subprocess.Popen[bytes]) -> None:
+    logging.disable(logging.ERROR)  # it says at every try that nobody is there
+    while True:
+        try:
+            encoder.encode_text(["ready?"])
+        except ModelUnavailable:
+            assert process.poll() is None, "the encoder ended"
+            time.sleep(0.2)
+        else:
+            return logging.disable(logging.NOTSET)

@@ -185,7 +185,7 @@ def _rows(model: Any, count: int) -> None:
     from assets.models import Asset, Kind
     from search.models import Embedding
 
-    missing = count - Asset.objects.count()
+    there = Asset.objects.count()
     Asset.objects.bulk_create(
         Asset(
             original="-",
@@ -196,7 +196,7 @@ def _rows(model: Any, count: int) -> None:
             kind=Kind.IMAGE,
             state="ready",
         )
-        for number in range(max(0, missing))
+        for number in range(there, count)
     )
     Embedding.objects.bulk_create(Embedding(asset=asset, model=model) for asset in Asset.objects.all()[:count])
 

@@ -157,7 +157,9 @@ class Sandbox:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
-        self._threads = ThreadPoolExecutor(self.limits.processes, thread_name_prefix="decode")
+        self._free = threading.BoundedSemaphore(self.limits.processes)
+        # More threads than children: while some wait for a storage, all children have something to decode.
+        self._threads = ThreadPoolExecutor(3 * self.limits.processes, thread_name_prefix="decode")
 
     def decode(
         self,
@@ -182,13 +184,14 @@ class Sandbox:
             "parts": parts,
             "seconds": self.limits.long_seconds,
         }
-        child = self._take()
-        try:
-            answer, blobs = child.decode(job)
-        except BaseException:
-            child.close()
-            raise
-        self._give_back(child)
+        with self._free:
+            child = self._take()
+            try:
+                answer, blobs = child.decode(job)
+            except BaseException:
+                child.close()
+                raise
+            self._give_back(child)
         if problem := answer.get("problem"):
             raise Undecodable(problem)
         files = iter(blobs)
@@ -206,7 +209,7 @@ class Sandbox:
         )
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
-        """Call the function, which decodes something, in a thread: as many at a time as there may be children."""
+        """Call the function, which fetches, decodes and stores something, in a thread of its own."""
         return self._threads.submit(function, *arguments)
 
     def _take(self) -> _Child:

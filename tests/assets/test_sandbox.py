@@ -1,0 +1,38 @@
+"""Decoders at work: as many children as there may be, and files fetched and stored beside them."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from assets.imaging.sandbox import Limits, Sandbox
+
+
+@pytest.fixture
+def two_decoders():
+    sandbox = Sandbox(Limits(processes=2))
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture
+def path(picture, tmp_path) -> Path:
+    (tmp_path / "picture.png").write_bytes(picture())
+    return tmp_path / "picture.png"
+
+
+def test_there_are_never_more_children_than_there_may_be(two_decoders, path):
+    begun = [
+        two_decoders.submit(two_decoders.decode, path, presets={}, side=32, max_pixels=10**6) for _number in range(12)
+    ]
+    assert {future.result().picture.size for future in begun} == {(43, 32)}
+    assert two_decoders._idle.qsize() <= 2
+
+
+def test_files_that_wait_for_a_storage_keep_no_decoder_from_others(two_decoders, path):
+    answered = threading.Event()
+    waiting = [two_decoders.submit(answered.wait, 60) for _ in range(2)]
+    decoded = two_decoders.submit(two_decoders.decode, path, presets={}, side=32, max_pixels=10**6)
+    assert decoded.result(timeout=30).width == 64
+    answered.set()
+    assert all(future.result() for future in waiting)
