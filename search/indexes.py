@@ -5,7 +5,7 @@ it only when it spells the same cast and the model's id (see ``ranking``). Witho
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,46 +36,51 @@ class IndexState(models.TextChoices):
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a build is: PostgreSQL's name of its phase, and the share of that phase in percent, where it is known."""
+class Index:
+    """A model's index; while it is built, PostgreSQL's name of the phase, and how much of it is done, in percent."""
 
-    phase: str
-    percent: float | None
+    state: IndexState
+    phase: str = ""
+    percent: float | None = None
 
 
 def name_of(model: "EmbeddingModel") -> str:
     return f"embedding_hnsw_{model.pk}"
 
 
+_LOOK = """
+    SELECT name,
+        (SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(name)),
+        EXISTS (
+            SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
+            AND (classid::bigint << 32 | objid::bigint) = hashtextextended(name, 0)
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ),
+        coalesce(phase, ''),
+        round(100.0 * blocks_done / nullif(blocks_total, 0), 1)
+    FROM unnest(%s::text[]) AS name
+    LEFT JOIN pg_stat_progress_create_index ON index_relid = to_regclass(name)
+"""
+
+
+def look(models: Iterable["EmbeddingModel"]) -> dict[int, Index]:
+    """Return the state of each model's index, by the model's id, in one statement."""
+    names = {name_of(model): model.pk for model in models}
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, [list(names)])
+        return {names[name]: _index(*found) for name, *found in cursor.fetchall()}
+
+
 def state_of(model: "EmbeddingModel") -> IndexState:
-    """Return whether the model's index serves queries."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name_of(model)])
-        found = cursor.fetchone()
-        if found == (True,):
-            return IndexState.READY
-        cursor.execute(
-            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            [name_of(model)],
-        )
-        if cursor.fetchone():
-            return IndexState.BUILDING
-    return IndexState.BROKEN if found else IndexState.MISSING
+    return look([model])[model.pk].state
 
 
-def progress_of(model: "EmbeddingModel") -> Progress | None:
-    """Return how far the build of this model's index is; None while there is none, or another may not look at it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT phase, round(100.0 * CASE WHEN phase LIKE 'building index%%' AND blocks_total = 0"
-            " THEN tuples_done / nullif(tuples_total, 0) ELSE blocks_done::numeric / nullif(blocks_total, 0) END, 1)"
-            " FROM pg_stat_progress_create_index WHERE index_relid = to_regclass(%s)",
-            [name_of(model)],
-        )
-        found = cursor.fetchone()
-    return Progress(found[0], None if found[1] is None else float(found[1])) if found else None
+def _index(valid: bool | None, locked: bool, phase: str, percent: Any) -> Index:
+    if valid:
+        return Index(IndexState.READY)
+    if locked:
+        return Index(IndexState.BUILDING, phase, None if percent is None else float(percent))
+    return Index(IndexState.MISSING if valid is None else IndexState.BROKEN)
 
 
 def build(model: "EmbeddingModel") -> bool:
@@ -86,7 +91,7 @@ def build(model: "EmbeddingModel") -> bool:
     with _only_builder(name_of(model)) as alone:
         if not alone:
             return False
-        if state_is_ready(model):
+        if _is_ready(model):
             return True
         vectors = model.embeddings.filter(vector__isnull=False).count()
         try:
@@ -112,7 +117,7 @@ def memory_for(vectors: int, dimensions: int) -> int:
     return max(LEAST_MEMORY, min(needed, _server_memory(), MOST_MEMORY))
 
 
-def state_is_ready(model: "EmbeddingModel") -> bool:
+def _is_ready(model: "EmbeddingModel") -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name_of(model)])
         return cursor.fetchone() == (True,)

@@ -109,7 +109,7 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
 
     @display(description=_("Index"))
     def index(self, model: Any) -> str:
-        return model.panel.index_label
+        return model.panel.index.state.label
 
     @display(description=_("active since"), ordering="activated_at")
     def since(self, model: EmbeddingModel) -> SafeString | str:

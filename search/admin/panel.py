@@ -19,8 +19,7 @@ from search.models import EmbeddingModel
 class Panel:
     model: Any
     coverage: Coverage
-    index: IndexState
-    building: indexes.Progress | None
+    index: indexes.Index
 
     @property
     def owing(self) -> bool:
@@ -31,15 +30,11 @@ class Panel:
     def busy(self) -> bool:
         """Whether it is on its way, so that it is worth looking again in a few seconds."""
         moving = self.model.state in (EmbeddingModel.State.BUILDING, EmbeddingModel.State.PRUNING)
-        return moving or self.index is IndexState.BUILDING or (self.owing and self.coverage.uncovered > 0)
+        return moving or self.index.state is IndexState.BUILDING or (self.owing and self.coverage.uncovered > 0)
 
     @property
     def large(self) -> bool:
         return self.coverage.assets.embedded + self.coverage.segments.embedded >= indexes.LARGE
-
-    @property
-    def index_label(self) -> Any:
-        return self.index.label
 
     @property
     def eta(self) -> str:
@@ -59,4 +54,5 @@ class Panel:
 def panels(models: Iterable[EmbeddingModel]) -> list[Panel]:
     rows = list(models)
     covered = coverages(rows)
-    return [Panel(row, covered[row.pk], indexes.state_of(row), indexes.progress_of(row)) for row in rows]
+    built = indexes.look(rows)
+    return [Panel(row, covered[row.pk], built[row.pk]) for row in rows]

@@ -58,7 +58,8 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         models = list(EmbeddingModel.objects.order_by("state", F("activated_at").desc(nulls_last=True), "-pk"))
         covered = coverages(models)
-        rows = [_row(model, covered[model.pk]) for model in models]
+        built = indexes.look(models)
+        rows = [_row(model, covered[model.pk], built[model.pk]) for model in models]
         if options["json"]:
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
             return
@@ -70,7 +71,7 @@ class Command(BaseCommand):
                 f"{row['percent']} %",
                 f"{row['uncovered']:,}",
                 f"{row['quarantined']:,}",
-                row["index"] if row["index_percent"] is None else f"{row['index']} {row['index_percent']} %",
+                f"{row['index']} {_percent(row['index_percent'])}",
                 "" if row["per_minute"] is None else f"{row['per_minute']:,.0f}",
                 row["eta"] or "",
             )
@@ -114,9 +115,8 @@ class Command(BaseCommand):
     def _index(self, options: dict[str, Any]) -> None:
         model = self._model(options["name"])
         if not indexes.build(model):
-            at = indexes.progress_of(model)
-            where = f": {at.phase}{'' if at.percent is None else f' {at.percent} %'}" if at else ""
-            raise CommandError(f"Another process is building it{where}.")
+            at = indexes.look([model])[model.pk]
+            raise CommandError(f"Another process is building it: {at.phase} {_percent(at.percent)}".rstrip(" :") + ".")
         self.stdout.write(f"{model}: {indexes.state_of(model).label}.")
 
     def _prune(self, options: dict[str, Any]) -> None:
@@ -170,8 +170,7 @@ class Command(BaseCommand):
         self.stdout.write(captured.get())
 
 
-def _row(model: EmbeddingModel, covered: Coverage) -> dict[str, Any]:
-    at = indexes.progress_of(model)
+def _row(model: EmbeddingModel, covered: Coverage, index: indexes.Index) -> dict[str, Any]:
     return {
         "name": model.name,
         "state": model.state,
@@ -184,9 +183,13 @@ def _row(model: EmbeddingModel, covered: Coverage) -> dict[str, Any]:
         "uncovered": covered.uncovered,
         "per_minute": covered.per_minute,
         "eta": str(covered.eta) if covered.eta is not None else None,
-        "index": indexes.state_of(model).value,
-        "index_percent": at.percent if at else None,
+        "index": index.state.value,
+        "index_percent": index.percent,
     }
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value} %"
 
 
 def _number(value: float | None) -> str:
