@@ -3,12 +3,14 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
 import numpy as np
 import pytest
 from PIL import Image
 
 from search.encoders import ModelUnavailable, get_encoder, load
 from search.encoders.service import ServiceEncoder
+from tests.support.processes import wait_until
 
 MODEL = "emoji-scenes"
 ALIKE = 0.9999
@@ -85,3 +87,24 @@ def test_no_encoder_that_failed_is_remembered(through_the_process, settings):
         assert encoder.dimensions
     settings.DAM_ENCODER_URL = through_the_process.url
     assert get_encoder(MODEL).dimensions == 512
+
+
+def test_what_nobody_waits_for_any_more_is_not_encoded(through_the_process):
+    pixels = get_encoder(MODEL).transform.stack(pictures(1)).tobytes() * 128
+    http, path = through_the_process.http, "/encode/pixels"
+
+    def encoded() -> int:
+        return through_the_process.encoded("pictures")[0]
+
+    def is_waiting() -> bool:
+        return through_the_process.health()["models"][MODEL]["waiting"]["pictures"] > 100
+
+    before = encoded()
+    with ThreadPoolExecutor(1) as thread:
+        patient = thread.submit(http.post, path, content=pixels, timeout=60)
+        wait_until(is_waiting, "the first request")
+        with pytest.raises(httpx2.ReadTimeout):
+            http.post(path, content=pixels, timeout=httpx2.Timeout(60, read=0.05))
+        assert len(patient.result().content) == 128 * 512 * 4
+    assert encoded() - before == 128
+    assert through_the_process.health()["models"][MODEL]["waiting"]["pictures"] == 0
