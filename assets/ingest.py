@@ -73,9 +73,9 @@ def ingest(
     with only_one(sha256):  # so that an upload and a deletion of the same content cannot cross
         if existing := Asset.objects.filter(sha256=sha256).first():
             raise Duplicate(existing)
+        content.seek(0)
+        storage.originals().save(key, content)  # where that fails there is nothing, or what comes again under this key
         try:
-            content.seek(0)
-            storage.originals().save(key, content)
             with transaction.atomic():
                 asset = Asset.objects.create(
                     original=key,

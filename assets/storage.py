@@ -60,6 +60,17 @@ def delete_renditions(sha256: str, keep: Collection[str] = ()) -> None:
         renditions().delete(key)
 
 
+def is_silent(error: Exception) -> bool:
+    """Whether an object store did not answer, or had an error of its own: what works again when it does.
+
+    Told by where the error comes from, because importing the store's client costs a process many megabytes.
+    """
+    if not type(error).__module__.startswith(("botocore.", "boto3.", "urllib3.")):
+        return False
+    response = getattr(error, "response", None)  # of what it refused, and would refuse again
+    return not response or response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500
+
+
 @contextmanager
 def local_copy(file: File) -> Iterator[Path]:
     """Yield a path on this machine that holds the file's bytes: its own where there is one, else a temporary copy."""

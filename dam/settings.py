@@ -151,9 +151,10 @@ def _s3_client_config() -> Any:
         # Stores that are not Amazon's may refuse the checksums that newer boto adds to every request.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        connect_timeout=5,
-        read_timeout=30,
-        retries={"max_attempts": 3},
+        # A web request may wait for this: twice 10 seconds when the store hangs. Workers try again by themselves.
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"total_max_attempts": 2},
     )
 
 

@@ -86,8 +86,11 @@ def failed(request: HttpRequest) -> HttpResponse:
     if not isinstance(sys.exception(), OperationalError):
         return server_error(request)
     if request.path_info.startswith("/api/"):
-        return refusal(request, 503, "The database does not answer. Try again in a moment.")
-    return render(request, "503.html", status=503)
+        response = refusal(request, 503, "The database does not answer. Try again in a moment.")
+    else:
+        response = render(request, "503.html", status=503)
+    response["Retry-After"] = "5"
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:

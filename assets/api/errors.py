@@ -11,6 +11,8 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from assets import storage
+
 MEDIA_TYPE = "application/problem+json"
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class ContentTooLarge(exceptions.APIException):
 
 class Unavailable(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    wait = 5  # seconds, for the header Retry-After
     default_detail = "The database does not answer. Try again in a moment."
     default_code = "unavailable"
 
@@ -80,6 +83,9 @@ def _of_api(error: Exception) -> Exception:
         case OperationalError():
             logger.error("The database does not answer.", exc_info=error)
             return Unavailable()
+        case _ if storage.is_silent(error):
+            logger.error("The storage does not answer.", exc_info=error)
+            return Unavailable("The storage does not answer. Nothing was stored; try again in a moment.")
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             logger.error("The storage is full.", exc_info=error)
             return StorageFull()

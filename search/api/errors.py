@@ -12,6 +12,7 @@ from search.query import InvalidQuery
 
 class SearchUnavailable(APIException):
     status_code = 503
+    wait = 5  # seconds, for the header Retry-After
     default_code = "search_unavailable"
 
 

@@ -18,8 +18,8 @@ LONG = os.environ.get("FAULTS") == "long"
 HURRIED = {
     "DAM_LEASE_SECONDS": "4",
     "DAM_SWEEP_SECONDS": "2",
-    "DAM_DECODER_CPU_SECONDS": "2",
-    "DAM_DECODER_WALL_SECONDS": "4",
+    "DAM_DECODER_CPU_SECONDS": "1",
+    "DAM_DECODER_WALL_SECONDS": "3",
 }
 
 

@@ -217,17 +217,19 @@ class Library:
         self._assert_files({pk: digest for pk, (digest, *_rest) in assets.items()}, {file for *_row, file in presets})
 
     def _assert_files(self, digests: dict[int, str], renditions: set[str]) -> None:
+        objects = self.objects()
+        originals = {f"originals/{digest[:2]}/{digest}" for digest in digests.values()}
+        assert set(objects) == originals | {f"renditions/{key}" for key in renditions}
+        for key, data in objects.items():
+            if key in originals:
+                assert hashlib.sha256(data).hexdigest() == key.rpartition("/")[2]
+            else:  # RIFF names its own length
+                assert (data[:4], int.from_bytes(data[4:8], "little") + 8) == (b"RIFF", len(data))
+
+    def objects(self) -> dict[str, bytes]:
+        """Everything that is stored, by its key."""
         media = self.data_dir / "media"
-        originals = {str(path.relative_to(media / "originals")): path for path in _files(media / "originals")}
-        assert set(originals) == {f"{digest[:2]}/{digest}" for digest in digests.values()}
-        for path in originals.values():
-            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
-        stored = {str(path.relative_to(media / "renditions")): path for path in _files(media / "renditions")}
-        assert set(stored) == renditions
-        for path in stored.values():
-            data = path.read_bytes()  # RIFF names its own length
-            assert data[:4] == b"RIFF"
-            assert int.from_bytes(data[4:8], "little") + 8 == len(data)
+        return {str(path.relative_to(media)): path.read_bytes() for path in media.rglob("*") if path.is_file()}
 
     def _conninfo(self) -> str:
         return f"host={os.path.dirname(self._database_socket())} user=postgres dbname=postgres"
@@ -241,10 +243,6 @@ def accepted(answer: requests.Response, data: bytes) -> tuple[int, str]:
     """The id and digest of an upload, which must have been taken."""
     assert answer.status_code == 201, answer.text
     return answer.json()["id"], hashlib.sha256(data).hexdigest()
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 class Uploads:
