@@ -27,6 +27,8 @@ ONE_SIGMA = 15.865525  # percentile: one standard deviation below the centre of 
 # Where CHANCE lies above the centre, in spreads: cosines of text and picture fall off as a normal distribution does;
 # those of two pictures have the heavier tail of an exponential one.
 CUTS = {"text": 2.878, "picture": math.log(0.5 / CHANCE) / math.log(0.5 / (ONE_SIGMA / 100))}
+# Two texts share words as two pictures share colours: a space of descriptions has the heavier tail for both.
+CUTS_OF_DESCRIPTIONS = dict.fromkeys(CUTS, CUTS["picture"])
 # What is as far above the centre of chance as the cut is has 50 %, the centre itself 1 %.
 STEEPNESS = math.log(99)
 
@@ -61,11 +63,16 @@ def relevance(parts: Sequence[tuple[float, str, np.ndarray]], model: EmbeddingMo
     their weighted sum scaled to length 1. None as well when they cancel each other out: nothing is near to nothing.
     """
     measured = getattr(model, "calibration", None)  # read with the model
-    return of_parts(parts, measured.numbers) if measured else None
+    cuts = CUTS_OF_DESCRIPTIONS if model.embeds == EmbeddingModel.Embeds.DESCRIPTION else CUTS
+    return of_parts(parts, measured.numbers, cuts) if measured else None
 
 
-def of_parts(parts: Sequence[tuple[float, str, np.ndarray]], numbers: dict[str, dict[str, float]]) -> Relevance | None:
-    """What ``relevance`` returns, from the ``numbers`` of a calibration."""
+def of_parts(
+    parts: Sequence[tuple[float, str, np.ndarray]],
+    numbers: dict[str, dict[str, float]],
+    cuts: dict[str, float] = CUTS,
+) -> Relevance | None:
+    """What ``relevance`` returns, from the ``numbers`` of a calibration; ``cuts`` by kind, in spreads."""
     largest = max((abs(weight) for weight, _kind, _vector in parts), default=0)
     if not largest or not math.isfinite(largest):
         return None
@@ -74,7 +81,7 @@ def of_parts(parts: Sequence[tuple[float, str, np.ndarray]], numbers: dict[str, 
     if length < 1e-6:
         return None
     centres = np.array([numbers[kind]["centre"] for _weight, kind, _vector in parts])
-    reaches = np.array([CUTS[kind] * numbers[kind]["spread"] for _weight, kind, _vector in parts])
+    reaches = np.array([cuts[kind] * numbers[kind]["spread"] for _weight, kind, _vector in parts])
     centre = min(0.98, max(-0.99, float(weights @ centres) / length))
     reach = float(np.sqrt((weights**2 @ reaches**2) / (weights @ weights)))
     # Among pictures that are all alike chance comes near to 1; what is nearer than halfway is a match even so.

@@ -1,8 +1,8 @@
 """The answer to a query: ranked assets, cut into matches and weaker matches, each with the reason why it is there."""
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +29,8 @@ FIRST = 60
 class Hit:
     """Why an asset is in the answer. ``relevance`` is from 0 to 1, a match from 0.5; None where it was not measured.
 
-    ``segment`` is the number of the segment that is nearest to the query; 0 is the whole.
+    ``segment`` is the number of the segment that is nearest to the query; 0 is the whole. ``shares`` are the relevances
+    of the asset's ``picture`` and its ``description``, of which the higher one is its own.
     """
 
     match: bool
@@ -37,6 +38,7 @@ class Hit:
     relevance: float | None = None
     why: Sequence[dict[str, Any]] = ()
     segment: int = 0
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def similarity(self) -> float | None:
@@ -307,20 +309,16 @@ class Results:
 
     def _hit(self, place: Ranked, distance: float | None, words: list[dict[str, Any]], *, named: bool) -> Hit:
         why = [{"signal": "name"}, *words] if named else [*words]
-        shares = []
-        if distance is not None:
-            of_descriptions = self.model is not None and self.model.embeds == EmbeddingModel.Embeds.DESCRIPTION
-            why.append(_reason("description" if of_descriptions else "picture", distance))
-            shares += [self._relevance.of(distance)] if self._relevance else []
-        if (described := self._described.distances.get(place.pk)) is not None:
-            why.append(_reason("description", described))
-            shares += [self._described.relevance.of(described)] if self._described.relevance else []
-        share = max(shares, default=None)
-        return Hit(place.match, distance, share, why, self._segments.get(place.pk, 0))
-
-
-def _reason(signal: str, distance: float) -> dict[str, Any]:
-    return {"signal": signal, "similarity": round(ranking.similarity(distance), 4)}
+        shares: dict[str, float] = {}
+        for embeds, far, worth in (
+            (self.model.embeds if self.model else "", distance, self._relevance),
+            ("description", self._described.distances.get(place.pk), self._described.relevance),
+        ):
+            if far is not None:
+                why.append({"signal": embeds, "similarity": round(ranking.similarity(far), 4)})
+                shares |= {embeds: worth.of(far)} if worth else {}
+        segment = self._segments.get(place.pk, 0)
+        return Hit(place.match, distance, max(shares.values(), default=None), why, segment, shares)
 
 
 class Hits:

@@ -57,5 +57,5 @@ def _reasons(hit: Hit) -> Iterator[str]:
                 yield _("exact name")
             case "text":
                 yield f"{FIELDS[reason['field']]}: {' '.join(reason['words'])}"
-            case "picture" if hit.relevance is not None and hit.relevance >= 0.5:
-                yield _("picture")
+            case "picture" | "description" as embeds if hit.shares.get(embeds, 0) >= 0.5:
+                yield _("picture") if embeds == "picture" else _("description")

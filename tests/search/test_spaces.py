@@ -16,7 +16,7 @@ from search.encoders import ModelUnavailable
 from search.fusion import fuse
 from search.models import Calibration, Embedding, EmbeddingModel
 from search.query import InvalidQuery, SearchQuery
-from search.relevance import calibrate
+from search.relevance import CUTS, calibrate, relevance
 from search.results import search
 from tests.conftest import model_index
 
@@ -202,7 +202,11 @@ def test_relevance_is_of_each_space_by_its_own_calibration(find, seen, described
     for thing in things.split(","):
         make_asset(f"{thing}.png", description=f"A photograph of a {thing}")
     prepare_batch()
-    assert set(calibrate(described).numbers) == {"text", "picture"}
+    numbers = calibrate(described).numbers
+    assert set(numbers) == {"text", "picture"}
+    described.refresh_from_db()
+    cut = relevance([(1, "text", np.eye(1, 384)[0])], described).cut
+    assert cut == pytest.approx(numbers["text"]["centre"] + CUTS["picture"] * numbers["text"]["spread"])
     chance = {"centre": 0.0, "spread": 0.3}
     Calibration.objects.create(
         model=bundled_model, pictures=20, library=20, numbers={"text": chance, "picture": chance}
@@ -213,6 +217,8 @@ def test_relevance_is_of_each_space_by_its_own_calibration(find, seen, described
     assert results[0:10][0].hit.relevance > 0.5
     assert seen["report"] not in results.matches
     assert not find("q=diplomatic immunity").matches.exists()
+    shares = results[0:10][0].hit.shares
+    assert shares["description"] > 0.5 > shares["picture"]
     first = find("q=diplomatic immunity")[0:50]
     assert {reason["signal"] for asset in first for reason in asset.hit.why} == {"picture"}
 
