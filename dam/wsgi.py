@@ -9,6 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dam.settings")
 # No request may keep the database busy for longer, or wait longer for the encoder; migrations and workers may.
 os.environ.setdefault("DAM_STATEMENT_TIMEOUT_MS", "30000")
 os.environ.setdefault("DAM_ENCODER_SECONDS", "3")
+os.environ.setdefault("DAM_REMOTE_TIMEOUT", "4")
 
 application = get_wsgi_application()
 

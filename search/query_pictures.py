@@ -21,6 +21,7 @@ from assets import remote
 from assets.imaging.decoder import Undecodable
 from assets.ingest import Rejected, clean_name, sniff
 from assets.preparation import HANDED_ON_SIDE, sandbox
+from search.embedding import InvalidVector, checked
 from search.models import EmbeddingModel, QueryPicture
 
 MOST_BYTES = 20 * 1024 * 1024
@@ -116,8 +117,13 @@ def _vector(model_name: str, key: UUID) -> np.ndarray:
     data = QueryPicture.objects.filter(pk=key).values_list("picture", flat=True).first()
     if data is None:
         raise UnknownPicture(EXPIRED)
+    encoder = EmbeddingModel(name=model_name).encoder
     with Image.open(BytesIO(data), formats=["WEBP"]) as picture:  # bytes of our own making, so not in the sandbox
-        found = EmbeddingModel(name=model_name).encoder.encode_images([picture.convert("RGB")])[0]
+        vector = encoder.encode_images([picture.convert("RGB")])[0]
+    try:
+        found = checked(vector, encoder.dimensions)
+    except InvalidVector as error:  # a service elsewhere may have none for this one picture
+        raise UnusablePicture(f"No vector can be made of this picture: {error}.") from error
     found.flags.writeable = False  # shared by all who ask for it
     return found
 

@@ -7,17 +7,20 @@ import time
 
 import numpy as np
 import pytest
+from django.core.files.base import ContentFile
 from PIL import Image
 
 from assets.ledger import State
 from assets.models import Asset
 from assets.preparation import prepare_batch
+from search import query_pictures
 from search.embedding import embed_batch
 from search.encoders import ModelUnavailable
 from search.encoders.remote import base, canary
 from search.encoders.remote.openai import OpenAIEncoder
 from search.encoders.remote.roboflow import RoboflowEncoder
 from search.models import Embedding, EmbeddingModel, RemoteModel, register_model
+from tests.conftest import draw
 from tests.protocols.stub import DIMENSIONS, Answer, openai, vector_of
 
 
@@ -45,11 +48,11 @@ def test_the_vectors_of_the_beginning_are_kept(encoder):
 
 
 @pytest.mark.usefixtures("kept")
-def test_other_vectors_at_the_next_start_stop_it(stub):
+def test_other_vectors_at_the_next_start_stop_it(stub, caplog):
     stub.vectors = other_vectors
-    with pytest.raises(ModelUnavailable, match="other vectors than when it was set up") as refusal:
+    with pytest.raises(ModelUnavailable, match="other vectors than when it was set up"):
         OpenAIEncoder("openai:small").encode_text(["a"])
-    assert "the cosine is" in str(refusal.value)
+    assert "the cosine to the vector of the beginning is" in caplog.text
     assert [request["input"] for _path, _headers, request in stub.asked] == [[canary.TEXT]]
     with pytest.raises(ModelUnavailable, match="other vectors"):  # and nobody is asked again for a while
         OpenAIEncoder("openai:small").encode_text(["a"])
@@ -67,10 +70,11 @@ def test_other_vectors_after_a_day_stop_it(encoder, stub, monkeypatch):
 
 
 @pytest.mark.usefixtures("kept")
-def test_other_dimensions_stop_it(stub):
+def test_other_dimensions_stop_it(stub, caplog):
     stub.vectors = lambda request: [[1.0, 2.0, 3.0] for _text in request["input"]]
-    with pytest.raises(ModelUnavailable, match="3 dimensions instead of 6"):
+    with pytest.raises(ModelUnavailable, match="other vectors than when it was set up"):
         OpenAIEncoder("openai:small").encode_text(["a"])
+    assert "3 dimensions instead of 6" in caplog.text
 
 
 @pytest.mark.usefixtures("kept")
@@ -184,3 +188,12 @@ def test_pictures_can_travel_as_jpeg(pictures_stub, settings, db):
 
 def test_the_fixed_picture_never_changes():
     assert hashlib.sha256(canary.picture().tobytes()).hexdigest()[:16] == "c91a441f455217fe"
+
+
+def test_a_query_picture_that_has_no_vector_is_said_so(pictures_stub, db):
+    model, _new = register_model("roboflow:ViT-B-16")
+    token = query_pictures.keep(ContentFile(draw(), name="a.png"))
+    pictures_stub.answers = [Answer({"embeddings": [[float("nan")] * 6]})]
+    with pytest.raises(query_pictures.UnusablePicture, match="No vector can be made of this picture"):
+        query_pictures.vector(query_pictures.find(token), model)
+    assert query_pictures.vector(query_pictures.find(token), model).shape == (6,)

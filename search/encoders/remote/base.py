@@ -1,6 +1,7 @@
 """What all encoders elsewhere share: bounded requests, answers that are checked, a space that stays the same."""
 
 import io
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 from PIL import Image
 
 from search.encoders import ModelUnavailable, Unsupported
 from search.encoders.remote import canary
 from search.encoders.remote.calls import REST, calls_to
 from search.models import EmbeddingModel, RemoteModel
+
+logger = logging.getLogger(__name__)
 
 # How often the service is asked for the pinned vectors again, in seconds.
 CHECKED_FOR = 24 * 3600
@@ -41,7 +45,9 @@ class RemoteEncoder:
         self.name = name
         self.model = name.partition(":")[2]
         if not self.model:
-            raise ModelUnavailable(f"{name!r} names no model: write the service, a colon, and the model that it has.")
+            raise ModelUnavailable(
+                _("%r names no model: write the service, a colon, and the model that it has.") % name
+            )
         self._calls = calls_to(name)
         self._checking = threading.Lock()
         self._checked_at: float | None = None
@@ -61,7 +67,7 @@ class RemoteEncoder:
     def encode_text(self, texts: list[str]) -> np.ndarray:
         """Return unit vectors of texts, float32 of shape (n, dimensions); what exceeds 2,000 characters is cut off."""
         if not self.takes_text:
-            raise Unsupported(f"{self.name} embeds no text.")
+            raise Unsupported(_("%s takes no text.") % self.name)
         self._check()
         return self._texts(texts)
 
@@ -71,7 +77,7 @@ class RemoteEncoder:
         Where a service that answers well otherwise has no vector for one picture, its row is not of length 1.
         """
         if not self.takes_pictures:
-            raise Unsupported(f"{self.name} embeds no pictures.")
+            raise Unsupported(_("%s takes no pictures.") % self.name)
         self._check()
         vectors = self._pictures(images)
         if _problem_of(vectors):  # the picture's fault, or the service's: then it fails over the fixed picture too
@@ -103,12 +109,16 @@ class RemoteEncoder:
         except ValueError:  # lists of different lengths
             array = np.empty(0, object)
         if array.dtype.kind not in "fiu" or array.ndim != 2:
-            raise ModelUnavailable(f"{self.name} answered with something else than one list of numbers for each item.")
+            raise ModelUnavailable(_("%s answered with something else than lists of numbers.") % self.name)
         if len(array) != count:
-            raise ModelUnavailable(f"{self.name} answered with {len(array)} vectors for {count} items.")
+            raise ModelUnavailable(
+                _("%(model)s answered with %(found)d vectors instead of %(expected)d.")
+                % {"model": self.name, "found": len(array), "expected": count}
+            )
         if self._dimensions and array.shape[1] != self._dimensions:
             raise ModelUnavailable(
-                f"{self.name} answered with vectors of {array.shape[1]} dimensions instead of {self._dimensions}."
+                _("%(model)s answered with vectors of %(found)d dimensions instead of %(expected)d.")
+                % {"model": self.name, "found": array.shape[1], "expected": self._dimensions}
             )
         exact = array.astype(np.float64)
         length = np.linalg.norm(exact, axis=1, keepdims=True)
@@ -117,7 +127,7 @@ class RemoteEncoder:
 
     def _faultless(self, vectors: np.ndarray) -> np.ndarray:
         if problem := _problem_of(vectors):
-            raise ModelUnavailable(f"{self.name} answered with {problem}.")
+            raise ModelUnavailable(problem % self.name)
         return vectors
 
     def _check(self, again: bool = False) -> None:
@@ -153,15 +163,17 @@ class RemoteEncoder:
 
     def _expect_alike(self, before: np.ndarray, found: np.ndarray) -> None:
         if before.shape != found.shape:
-            difference = f"{len(found)} dimensions instead of {len(before)}"
+            logger.error("%s has %s dimensions instead of %s", self.name, len(found), len(before))
         elif (cosine := float(before @ found)) < canary.LEAST_COSINE:
-            difference = f"the cosine is {cosine:.4f}"
+            logger.error("%s: the cosine to the vector of the beginning is %.4f", self.name, cosine)
         else:
             return
         failure = ModelUnavailable(
-            f"{self.name}: the service answers with other vectors than when it was set up ({difference}), and two"
-            " spaces must not be mixed. Have it serve the model that it had, or delete this embedding model and"
-            " register it again."
+            _(
+                "%s: the service answers with other vectors than when it was set up, and two spaces must not be mixed."
+                " Have it serve the model that it had, or delete this embedding model and register it again."
+            )
+            % self.name
         )
         self._calls.failed(failure, rest=REST_OF_A_STRANGER)
         raise failure
@@ -170,15 +182,15 @@ class RemoteEncoder:
 def field(name: str, answer: Any, key: str, kind: type = list) -> Any:
     """Return a field of an answer of the named model; raise ModelUnavailable where it is not there, or no ``kind``."""
     if not isinstance(answer, dict) or not isinstance(answer.get(key), kind):
-        raise ModelUnavailable(f"{name} answered without {key!r}, which has to be a {kind.__name__}.")
+        raise ModelUnavailable(_("%(model)s answered without %(field)s.") % {"model": name, "field": key})
     return answer[key]
 
 
 def _problem_of(vectors: np.ndarray) -> str:
     if not np.isfinite(vectors).all():
-        return "a vector that has a value which is not finite"
+        return _("%s answered with a vector that has a value which is not finite.")
     if not np.linalg.norm(vectors, axis=1).all():
-        return "a vector of length 0"
+        return _("%s answered with a vector of length 0.")
     return ""
 
 

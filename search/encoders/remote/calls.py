@@ -10,6 +10,7 @@ from functools import cache
 from typing import TypeVar
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from search.encoders import ModelUnavailable
 from search.models import count_request
@@ -55,8 +56,8 @@ class Calls:
         for number in itertools.count(1):
             if not count_request(self.name, settings.DAM_REMOTE_DAILY_CAP):
                 raise ModelUnavailable(
-                    f"{self.name} had its {settings.DAM_REMOTE_DAILY_CAP:,} requests of today (DAM_REMOTE_DAILY_CAP);"
-                    " it is asked again tomorrow (UTC)."
+                    _("%(model)s had its %(number)s requests of today; it is asked again tomorrow (UTC).")
+                    % {"model": self.name, "number": f"{settings.DAM_REMOTE_DAILY_CAP:,}"}
                 )
             try:
                 answer = attempt()
@@ -65,7 +66,7 @@ class Calls:
                 last = number == TRIES or time.monotonic() + pause > deadline
                 if self.failed(failure, rest=failure.retry_after if last else 0) or last:
                     raise
-                logger.info("%s; tried again in %.1f s", failure, pause)
+                logger.info("%s Tried again in %.1f s.", failure, pause)
                 time.sleep(pause)
             except ModelUnavailable as failure:
                 self.failed(failure)
@@ -96,7 +97,9 @@ class Calls:
         with self._lock:
             left = self._resting_until - time.monotonic()
             if left > 0:
-                raise ModelUnavailable(f"{self._problem} It is asked again in {left:.0f} s.")
+                raise ModelUnavailable(
+                    _("%(problem)s It is asked again in %(seconds)d s.") % {"problem": self._problem, "seconds": left}
+                )
             if self._failures >= MOST_FAILURES:  # this call tries; the others wait for how it ends
                 self._resting_until = time.monotonic() + REST
 

@@ -5,6 +5,7 @@ Texts go as JSON. Pictures, where the setting says that the endpoint takes them,
 """
 
 import json
+import logging
 from functools import cached_property
 from typing import Any
 
@@ -20,11 +21,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from search.encoders import ModelUnavailable
 from search.encoders.remote.base import RemoteEncoder
 from search.encoders.remote.calls import Passing
-from search.encoders.remote.http import CONNECT_SECONDS, MOST_BYTES, PASSING, Service
+from search.encoders.remote.http import CONNECT_SECONDS, MOST_BYTES, PASSING, Service, overdue, refused, unreachable
+
+logger = logging.getLogger(__name__)
 
 POOLINGS = ("none", "mean", "cls")
 
@@ -51,7 +55,7 @@ class FeatureExtractionEncoder(RemoteEncoder):
 
     def _pooled_all(self, answer: Any) -> list[np.ndarray]:
         if not isinstance(answer, list):
-            raise ModelUnavailable(f"{self.name} answered with something else than a list.")
+            raise ModelUnavailable(_("%s answered with something else than lists of numbers.") % self.name)
         return [self._pooled(item) for item in answer]
 
     def _pooled(self, item: Any) -> np.ndarray:
@@ -61,22 +65,24 @@ class FeatureExtractionEncoder(RemoteEncoder):
         except ValueError:
             array = np.empty(0, object)
         if array.dtype.kind not in "fiu":
-            raise ModelUnavailable(f"{self.name} answered with something else than lists of numbers.")
+            raise ModelUnavailable(_("%s answered with something else than lists of numbers.") % self.name)
         while array.ndim > 1 and len(array) == 1:
             array = array[0]
         if array.ndim == 2 and self.pooling != "none":
             array = array.mean(axis=0) if self.pooling == "mean" else array[0]
         if array.ndim != 1:
             raise ModelUnavailable(
-                f"{self.name} answered with an array of {array.ndim} dimensions for one item: if these are the vectors"
-                " of its tokens, say how they become one (…_POOLING=mean or cls)."
+                _("%s answered with several vectors for one text: say how they become one (…_POOLING=mean or cls).")
+                % self.name
             )
         return array
 
     @staticmethod
     def known(pooling: str, setting: str) -> str:
         if pooling not in POOLINGS:
-            raise ModelUnavailable(f"{setting} is {pooling!r}, but has to be one of {', '.join(POOLINGS)}.")
+            raise ModelUnavailable(
+                _("%(setting)s has to be one of %(choices)s.") % {"setting": setting, "choices": ", ".join(POOLINGS)}
+            )
         return pooling
 
 
@@ -130,17 +136,17 @@ class SageMakerEncoder(FeatureExtractionEncoder):
             answer = response["Body"].read(MOST_BYTES)
         except ClientError as error:
             status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-            said = error.response["Error"].get("Message", "")[:200]
-            code = error.response["Error"].get("Code", "")
-            message = f"{self.name} answered with status {status} ({code}): {said}"
+            logger.warning("%s said: %s", self.name, str(error)[:400])
+            message = refused(self.name, status)
             raise Passing(message) if status in PASSING else ModelUnavailable(message) from error
         except (ReadTimeoutError, ConnectTimeoutError) as error:
-            raise Passing(f"{self.name} did not answer within {settings.DAM_REMOTE_TIMEOUT:g} s.") from error
+            raise Passing(overdue(self.name)) from error
         except (ConnectionError, HTTPClientError) as error:
-            raise Passing(f"{self.name} cannot be reached.") from error
+            raise Passing(unreachable(self.name)) from error
         except BotoCoreError as error:  # no region, no credentials, an invalid name
-            raise ModelUnavailable(f"{self.name} cannot be asked: {error}") from error
+            logger.error("%s cannot be asked: %s", self.name, error)
+            raise ModelUnavailable(_("%s cannot be asked; the log says why.") % self.name) from error
         try:
             return json.loads(answer)
         except ValueError as error:
-            raise ModelUnavailable(f"{self.name} answered with something else than JSON.") from error
+            raise ModelUnavailable(_("%s answered with something else than JSON.") % self.name) from error

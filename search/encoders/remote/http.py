@@ -1,6 +1,7 @@
 """One request to a configured service over HTTP: its answer as JSON, or why there is none, in words without secrets."""
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +9,13 @@ from urllib.parse import urlsplit
 
 import urllib3
 from django.conf import settings
+from django.utils.translation import gettext as _
 from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError, SSLError, TimeoutError
 
 from search.encoders import ModelUnavailable
 from search.encoders.remote.calls import LONGEST_REST, Passing
+
+logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3.0
 MOST_BYTES = 64 * 1024 * 1024
@@ -33,7 +37,10 @@ class Service:
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ModelUnavailable(f"{title} cannot be asked: {setting} has to be an address with http:// or https://.")
+            raise ModelUnavailable(
+                _("%(model)s cannot be asked: %(setting)s has to be an address with http:// or https://.")
+                % {"model": title, "setting": setting}
+            )
         self.title = f"{title} ({parts.hostname})"
         self._url = url.rstrip("/")
         self._headers = {"User-Agent": "django-dam", "Accept": "application/json", **headers}
@@ -58,43 +65,62 @@ class Service:
                 response.close()  # what is left of it must not be the next one's answer
                 raise
         except (SSLError, UnicodeError) as error:
-            raise ModelUnavailable(f"{self.title} cannot be asked: its certificate or address is not valid.") from error
+            raise ModelUnavailable(
+                _("%s cannot be asked: its certificate or its address is not valid.") % self.title
+            ) from error
         except NewConnectionError as error:
-            raise Passing(f"{self.title} cannot be reached.") from error
+            raise Passing(unreachable(self.title)) from error
         except TimeoutError as error:
-            raise Passing(f"{self.title} did not answer within {settings.DAM_REMOTE_TIMEOUT:g} s.") from error
+            raise Passing(overdue(self.title)) from error
         except (HTTPError, OSError) as error:
-            raise Passing(f"{self.title} broke the connection off.") from error
+            raise Passing(_("%s broke the connection off.") % self.title) from error
         if response.status != 200:
             self._refuse(response, answer)
         try:
             return json.loads(answer)
         except ValueError as error:
-            kind = response.headers.get("Content-Type", "nothing named")[:60]
-            raise ModelUnavailable(f"{self.title} answered with {kind} instead of JSON.") from error
+            logger.warning("%s said: %s", self.title, self._without_secrets(answer))
+            raise ModelUnavailable(_("%s answered with something else than JSON.") % self.title) from error
 
     def _read(self, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
         answer = bytearray()
         for chunk in response.stream(1 << 16):
             answer += chunk
             if len(answer) > MOST_BYTES:
-                raise ModelUnavailable(f"{self.title} answered with more than {MOST_BYTES:,} bytes.")
+                raise ModelUnavailable(_("%s answered with too many bytes.") % self.title)
             if time.monotonic() > end:
-                raise Passing(f"{self.title} did not answer within {settings.DAM_REMOTE_TIMEOUT:g} s.")
+                raise Passing(overdue(self.title))
         return bytes(answer)
 
     def _refuse(self, response: urllib3.BaseHTTPResponse, answer: bytes) -> None:
-        message = f"{self.title} answered with status {response.status}: {self.without_secrets(answer)}"
+        # What it says is for the operator; whoever searches is told no more than that it failed.
+        logger.warning("%s said: %s", self.title, self._without_secrets(answer))
+        message = refused(self.title, response.status)
         if response.status in PASSING:
             raise Passing(message, _retry_after(response))
         raise ModelUnavailable(message)
 
-    def without_secrets(self, answer: bytes) -> str:
-        """Return the first words of an answer, for a message."""
+    def _without_secrets(self, answer: bytes) -> str:
+        """Return the first words of an answer."""
         words = " ".join(answer.decode("utf-8", "replace").split())
         for secret in self._secrets:
             words = words.replace(secret, "…")
         return words[:200] or "(nothing)"
+
+
+def unreachable(title: str) -> str:
+    return _("%s cannot be reached.") % title
+
+
+def overdue(title: str) -> str:
+    return _("%(model)s did not answer within %(seconds)s s.") % {
+        "model": title,
+        "seconds": f"{settings.DAM_REMOTE_TIMEOUT:g}",
+    }
+
+
+def refused(title: str, status: int) -> str:
+    return _("%(model)s answered with status %(status)d.") % {"model": title, "status": status}
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
