@@ -1,11 +1,13 @@
 """Decoders at work: as many children as there may be, and files fetched and stored beside them."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from assets.imaging.sandbox import Limits, Sandbox
+from assets.imaging.sandbox import Decoded, Limits, Sandbox
 
 
 @pytest.fixture
@@ -21,10 +23,12 @@ def path(picture, tmp_path) -> Path:
     return tmp_path / "picture.png"
 
 
+def decoding(sandbox: Sandbox, path: Path) -> Callable[[], Decoded]:
+    return partial(sandbox.decode, path, presets={}, side=32, max_pixels=10**6)
+
+
 def test_there_are_never_more_children_than_there_may_be(two_decoders, path):
-    begun = [
-        two_decoders.submit(two_decoders.decode, path, presets={}, side=32, max_pixels=10**6) for _number in range(12)
-    ]
+    begun = [two_decoders.submit(decoding(two_decoders, path)) for _number in range(12)]
     assert {future.result().picture.size for future in begun} == {(43, 32)}
     assert two_decoders._idle.qsize() <= 2
 
@@ -32,7 +36,7 @@ def test_there_are_never_more_children_than_there_may_be(two_decoders, path):
 def test_files_that_wait_for_a_storage_keep_no_decoder_from_others(two_decoders, path):
     answered = threading.Event()
     waiting = [two_decoders.submit(answered.wait, 60) for _ in range(2)]
-    decoded = two_decoders.submit(two_decoders.decode, path, presets={}, side=32, max_pixels=10**6)
+    decoded = two_decoders.submit(decoding(two_decoders, path))
     assert decoded.result(timeout=30).width == 64
     answered.set()
     assert all(future.result() for future in waiting)
