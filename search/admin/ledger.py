@@ -90,7 +90,10 @@ class ReasonFilter(TextFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         words = cleaned(request, self.title, forms.CharField(required=False, max_length=200), self.value())
-        return queryset.filter(Q(problem__icontains=words) | Q(asset__problem__icontains=words)) if words else queryset
+        if not words:
+            return queryset
+        undecodable = Asset.objects.filter(problem__icontains=words)
+        return queryset.filter(Q(problem__icontains=words) | Q(asset__in=undecodable))
 
 
 @admin.action(description=_("Run again"), permissions=["retry"])
