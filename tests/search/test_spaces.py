@@ -14,7 +14,7 @@ from search import descriptions, tasks
 from search.embedding import embed_batch
 from search.encoders import ModelUnavailable
 from search.fusion import fuse
-from search.models import Calibration, Embedding, EmbeddingModel
+from search.models import Calibration, Embedding, EmbeddingModel, register_model
 from search.query import InvalidQuery, SearchQuery
 from search.relevance import CUTS, calibrate, relevance
 from search.results import search
@@ -335,3 +335,38 @@ def test_what_is_described_is_fused_by_its_rank_and_is_a_match_only_where_that_w
     assert [(place.pk, place.match) for place in measured] == [(2, True), (3, True), (1, True), (4, True)]
     unmeasured = fuse(near, [3], [], 0.15, all_near=True, described=[2, 4], described_match=False).ranking
     assert [(place.pk, place.match) for place in unmeasured] == [(3, True), (1, True), (2, False), (4, False)]
+
+
+def test_coverage_counts_the_described_alone(library, described):
+    from search.coverage import coverage_of
+
+    counts = coverage_of(described).assets
+    assert (counts.owed, counts.embedded, counts.missing) == (5, 5, 0)
+    Asset.objects.filter(pk=library["silent"].pk).update(title="Not any more")
+    assert (coverage_of(described).assets.missing, described.is_complete()) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("save", "rings"),
+    [
+        (lambda asset: asset.save(), True),
+        (lambda asset: asset.tags.add(Tag.named("new")), True),
+        (lambda asset: Tag.objects.get(slug="linen").save(), True),
+        (lambda asset: asset.tags.add(Tag.objects.get(slug="linen")), True),
+        (lambda asset: Tag.named("another"), False),
+    ],
+)
+def test_who_saves_a_text_rings_for_it_to_be_embedded(make_asset, monkeypatch, save, rings):
+    asset, _tag = make_asset(), Tag.named("linen")
+    rung = []
+    monkeypatch.setattr("assets.doorbell.ring", rung.append)
+    save(asset)
+    assert ("search.tasks.embed_descriptions" in rung) == rings
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_says_itself_what_it_embeds_and_what_it_is_asked_by():
+    model, new = register_model(MINILM)
+    assert (new, model.state, model.dimensions) == (True, EmbeddingModel.State.ACTIVE, 384)
+    assert model.slot == {"embeds": "description", "asked_by_text": True, "asked_by_picture": False}
+    assert register_model(MINILM) == (model, False)
