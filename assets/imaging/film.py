@@ -73,6 +73,10 @@ class Scenes:
         return 1 + worth.index(min(worth))
 
 
+def _short(number: float) -> float | int:
+    return int(number) if number.is_integer() else round(number, 3)
+
+
 def _next(due: float, at: float, step: float) -> float:
     """The first of ``due``, ``due + step`` … that is later than ``at``."""
     return due if at < due else due + step * (1 + (at - due) // step)
@@ -218,10 +222,10 @@ class _Film:
         sound = self.container.streams.audio
         rate = self.stream.average_rate
         found: dict[str, Any] = {
-            "duration_seconds": round(self.duration, 3) or None,
+            "duration_seconds": _short(self.duration) or None,
             "video_codec": self.stream.codec_context.name,
             "audio_codec": sound[0].codec_context.name if sound and sound[0].codec_context else None,
-            "frames_per_second": round(float(rate), 3) if rate else None,
+            "frames_per_second": _short(float(rate)) if rate else None,
         }
         for name, keys in TAGS.items():
             found[name] = next((text for key in keys if (text := self._tag(key))), None)

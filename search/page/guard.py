@@ -13,9 +13,9 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from search.throttles import TooManyPictures
 
-# Pictures may come from the object store, by a redirect; the one that is searched with stands in the page itself.
+# Pictures and videos may come from the object store, by a redirect; what is searched with stands in the page itself.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src * data:; object-src 'none'; base-uri 'none'; form-action 'self';"
+    "default-src 'self'; img-src * data:; media-src *; object-src 'none'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
 )
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from assets.models import Asset
+from assets.models.segment import timecode
 from assets.querysets import AssetQuerySet
 from search.encoders import ModelUnavailable
 from search.language import Kind
@@ -34,7 +35,7 @@ EXAMPLES = [("en", "white truck in a snow day"), ("en", "black car in the night"
 FILE_FACTS = {
     "title": _("Title"),
     "pages": _("Pages"),
-    "duration_seconds": _("Duration in seconds"),
+    "duration_seconds": _("Duration"),
     "frames_per_second": _("Frames per second"),
     "video_codec": _("Video codec"),
     "audio_codec": _("Audio codec"),
@@ -87,7 +88,10 @@ def counts(request: HttpRequest) -> HttpResponse:
 def asset(request: HttpRequest, pk: int) -> HttpResponse:
     visible = Asset.objects.visible_to(request.user).for_display()
     found = get_object_or_404(visible, pk=pk)
-    facts = [(label, found.metadata[name]) for name, label in FILE_FACTS.items() if name in found.metadata]
+    metadata = found.metadata
+    if seconds := metadata.get("duration_seconds"):
+        metadata = metadata | {"duration_seconds": timecode(round(1000 * seconds))}
+    facts = [(label, metadata[name]) for name, label in FILE_FACTS.items() if name in metadata]
     if request.user.is_authenticated and (position := found.metadata.get("gps")):
         facts.append((_("Position"), f"{position['latitude']}, {position['longitude']}"))
     shown, strip = parts(found, request.GET.get("segment", ""))
