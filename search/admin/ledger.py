@@ -125,7 +125,7 @@ def retry(model_admin: Any, request: HttpRequest, queryset: Any) -> None:
 @admin.register(Embedding)
 class EmbeddingAdmin(ReadOnlyAdmin):
     actions = (retry,)
-    list_display = ("picture", "name", "space", "progress", "attempts", "reason", "sizes", "when")
+    list_display = ("picture", "name", "progress", "attempts", "reason", "sizes", "when")
     list_display_links = ("picture",)
     list_select_related = ("asset", "model")
     list_filter = (
@@ -170,17 +170,17 @@ class EmbeddingAdmin(ReadOnlyAdmin):
     def picture(self, row: Embedding) -> SafeString:
         return thumbnail(row.asset)
 
-    @display(description=_("Asset"), ordering="asset")
+    @display(description=_("Asset, model"), ordering="asset")
     def name(self, row: Embedding) -> SafeString:
-        part = format_html('<span class="dam-filename">{}</span>', part_of(row)) if row.segment else ""
-        return format_html('<span class="dam-name">{}</span>{}', row.asset, part)
+        of = f"{part_of(row)} · {row.model}" if row.segment else row.model
+        return format_html('<span class="dam-name">{}</span><span class="dam-filename">{}</span>', row.asset, of)
 
     @display(description=_("Asset"))
     def asset_link(self, row: Embedding) -> SafeString:
         address = reverse("admin:assets_asset_change", args=[row.asset_id])
         return format_html('<a class="dam-link" href="{}">{}</a>', address, row.asset)
 
-    @display(description=_("Model"), ordering="model")
+    @display(description=_("Model"))
     def space(self, row: Embedding) -> str:
         return str(row.model)
 
@@ -201,14 +201,16 @@ class EmbeddingAdmin(ReadOnlyAdmin):
     def took(self, row: Embedding) -> str:
         return duration(row.duration)
 
-    @display(description=_("Original, vector"), ordering="asset__size")
+    @display(description=_("Bytes"), ordering="asset__size")
     def sizes(self, row: Any) -> SafeString:
+        """Of the original, and below it of the vector."""
         vector = filesizeformat(row.vector_bytes) if row.vector_bytes else "–"
         return format_html('<span class="dam-bytes">{}<br>{}</span>', filesizeformat(row.asset.size), vector)
 
     @display(description=_("When, how long"), ordering="finished_at")
     def when(self, row: Embedding) -> SafeString:
-        return format_html("{}<br>{}", moment(row.finished_at or row.started_at), duration(row.duration))
+        ended = moment(row.finished_at or row.started_at)
+        return format_html('<span class="dam-bytes">{}<br>{}</span>', ended, duration(row.duration))
 
 
 def part_of(row: Embedding) -> str:
