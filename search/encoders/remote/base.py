@@ -171,7 +171,7 @@ class RemoteEncoder:
         failure = ModelUnavailable(
             _(
                 "%s: the service answers with other vectors than when it was set up, and two spaces must not be mixed."
-                " Have it serve the model that it had, or delete this embedding model and register it again."
+                " Have it serve the model that it had; or switch to another, delete this one and add it again."
             )
             % self.name
         )

@@ -24,7 +24,7 @@ from search.service.app import MAX_BODY, MAX_PICTURES, BadRequest, TooLarge
 from search.service.batching import Full
 from search.service.service import Service
 
-ROOM = 256  # pictures that may wait to be decoded
+ROOM = 128  # pictures that may wait to be decoded, some 2 MB each when they are
 MOST_BYTES = 20 * 1024 * 1024  # of one picture that is fetched
 SECONDS_TO_FETCH = 10.0
 MOST_FETCHED = 16  # of one request
