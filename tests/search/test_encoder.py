@@ -120,16 +120,16 @@ def test_a_text_cut_off_at_its_end_token_has_the_vector_of_all_its_tokens(custom
     import torch
 
     model, tokens = text_model(custom_text=custom_text, pool_type=pool)
-    cut = CausalText.of(model)
-    lengths = []
-    cut.tower.transformer.register_forward_pre_hook(lambda _module, inputs: lengths.append(inputs[0].shape[1]))
+    together_and_alone = (tokens, *tokens.split(1))
     with torch.inference_mode():
-        for given in (tokens, *tokens.split(1)):
-            lengths.clear()
-            ours, whole = cut(given), model.encode_text(given)
-            assert torch.nn.functional.normalize(ours) == pytest.approx(torch.nn.functional.normalize(whole), abs=3e-6)
-            longest = int((given == given.max(dim=1, keepdim=True).values).int().argmax(dim=1).max()) + 1
-            assert lengths == [longest, given.shape[1]]
+        wholes = [torch.nn.functional.normalize(model.encode_text(given)) for given in together_and_alone]
+        cut = CausalText.of(model)
+        lengths = []
+        cut.tower.transformer.register_forward_pre_hook(lambda _module, inputs: lengths.append(inputs[0].shape[1]))
+        for given, whole in zip(together_and_alone, wholes, strict=True):
+            assert torch.nn.functional.normalize(cut(given)) == pytest.approx(whole, abs=3e-6)
+    assert lengths == [int((given == 49407).int().argmax(dim=1).max()) + 1 for given in together_and_alone]
+    assert lengths[1] == 2  # of the empty text
 
 
 @pytest.mark.parametrize(
