@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from assets.admin.display import duration
 from search import indexes
@@ -38,7 +40,8 @@ class Panel:
 
     @property
     def eta(self) -> str:
-        return duration(self.coverage.eta)
+        left = self.coverage.eta
+        return _("less than a minute") if left is not None and left < timedelta(minutes=1) else duration(left)
 
     @property
     def bar(self) -> SafeString:

@@ -187,7 +187,7 @@ def take(model_admin: Any, request: HttpRequest, pk: int, name: str) -> HttpResp
             return HttpResponseRedirect(page)
         model_admin.log_change(request, model, done)
         messages.success(request, done)
-        return HttpResponseRedirect(page)
+        return HttpResponseRedirect(reverse("admin:search_embeddingmodel_changelist") if name == "prune" else page)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": f"{step.label}: {model}",
