@@ -126,11 +126,21 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
     return upright if upright.mode == "RGB" else upright.convert("RGB")
 
 
+def _in_proportion(width: int, height: int, side: int) -> tuple[int, int]:
+    """Return a width and height of which the short one is ``side``, or so little more that they are in proportion.
+
+    Models cut a square out of what they are given: a pixel more or less of the long side would move it by a half.
+    """
+    short, long = sorted((width, height))
+    most = min(short, side + side // 14)
+    scaled = min(range(side, most + 1), key=lambda pixels: abs(pixels * long / short - round(pixels * long / short)))
+    return round(scaled * width / short), round(scaled * height / short)
+
+
 def _scaled_for_embedding(picture: Image.Image, side: int) -> Image.Image:
-    """Return the picture with its short side at ``side`` pixels (unless it is smaller); of a slim one, the middle."""
-    short = min(picture.size)
-    if short > side:
-        size = (round(picture.width * side / short), round(picture.height * side / short))
+    """Return the picture with its short side at some ``side`` pixels (or smaller); of a slim one, the middle."""
+    if min(picture.size) > side:
+        size = _in_proportion(*picture.size, side)
         picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
     longest = SLIMMEST * min(picture.size)
     width, height = min(picture.width, longest), min(picture.height, longest)

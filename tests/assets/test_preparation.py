@@ -104,6 +104,16 @@ def test_listeners_get_each_decoded_picture_large_enough_to_embed(make_asset, pi
     assert taken[asset.pk, 0].size == (672, 448)
 
 
+@pytest.mark.parametrize("size", [(4000, 3000), (1200, 900), (900, 1600), (1620, 1080), (1500, 1000)])
+def test_what_is_handed_on_has_the_proportions_of_the_original(picture, tmp_path, size):
+    (tmp_path / "picture").write_bytes(picture(size=size, format="JPEG"))
+    handed_on = sandbox().decode(tmp_path / "picture", presets={}, side=448, max_pixels=10**8).picture
+    assert 448 <= min(handed_on.size) <= 480
+    for model in (96, 224, 256, 336, 384):
+        ours, theirs = (int(model * max(of) / min(of)) for of in (handed_on.size, size))
+        assert ours == theirs
+
+
 @pytest.mark.parametrize(("width", "longest"), [(4032, 1008), (4000, 1000), (3800, 1024), (1024, 1024), (640, 640)])
 def test_a_jpeg_whose_quarter_is_almost_a_preview_is_decoded_to_it(make_asset, picture, width, longest):
     asset = prepare(make_asset, data=picture(size=(width, width * 3 // 4), format="JPEG"))

@@ -160,13 +160,19 @@ def test_what_is_measured_at_the_start_leaves_the_weights_as_they_were(tiny):
         assert encoder._model.state_dict()[name].equal(weight.to(encoder._dtype)), name
 
 
-@pytest.mark.parametrize(("factor", "chosen"), [(0.5, "bfloat16"), (0.95, "float32"), (2, "float32")])
-def test_bfloat16_is_taken_only_where_it_is_clearly_faster(tiny, monkeypatch, factor, chosen):
+@pytest.mark.parametrize(
+    ("factor", "cosine", "chosen"),
+    [(0.5, 0.99995, "bfloat16"), (0.5, 0.9998, "float32"), (0.95, 1, "float32"), (2, 1, "float32")],
+)
+def test_bfloat16_is_taken_only_where_it_is_clearly_faster_and_moves_no_vector(
+    tiny, monkeypatch, factor, cosine, chosen
+):
     import torch
 
-    def seconds(_tower, pixels):
-        return factor if pixels.dtype == torch.bfloat16 else 1.0
+    def timed(_tower, pixels):
+        if pixels.dtype == torch.float32:
+            return 1.0, np.array([[1.0, 0.0]])
+        return factor, np.array([[cosine, np.sqrt(1 - cosine**2)]])
 
-    monkeypatch.setattr("search.encoders.open_clip._seconds", seconds)
-    encoder = OpenClipEncoder(f"{BUNDLED}:{tiny / 'tiny.safetensors'}")
-    assert str(encoder._dtype) == f"torch.{chosen}"
+    monkeypatch.setattr("search.encoders.open_clip._timed", timed)
+    assert OpenClipEncoder(f"{BUNDLED}:{tiny / 'tiny.safetensors'}").dtype == chosen
