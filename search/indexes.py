@@ -23,7 +23,7 @@ TABLE = "search_embedding"
 MEGABYTE = 1024 * 1024
 # What one vector takes while the graph is built in memory, beside its own values: measured, with some to spare.
 GRAPH_BYTES = 1000
-# Vectors below which every ranking is exact anyway, and an index is kept up as they are written.
+# Vectors below which every ranking is exact anyway, and there is no index.
 LARGE = 10_000
 LEAST_MEMORY, MOST_MEMORY = 64 * MEGABYTE, 16 * 1024 * MEGABYTE
 

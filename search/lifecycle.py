@@ -41,7 +41,7 @@ def add(name: str, *, switch_when_complete: bool = True) -> EmbeddingModel:
     if known is not None and known.state == State.PRUNING:
         raise Refused(_("%s is being deleted; it can be added again afterwards.") % known)
     model, _new = register_model(name, switch_when_complete=switch_when_complete)
-    if known is not None and model.state == State.BUILDING and _rebuilding_is_cheaper(model):
+    if known is not None and model.state == State.BUILDING and _is_large(model) and _lacks_much(model):
         indexes.drop(model)
     doorbell.ring("search.tasks.sweep")
     return model
@@ -178,12 +178,13 @@ def build_indexes() -> None:
 def index_is_due(model: EmbeddingModel) -> bool:
     """Whether this model's index is to be built now: once the vectors are there, or when its build was interrupted.
 
-    Inserting vectors into an index that is there takes several times as long as building it afterwards.
+    Inserting vectors into an index that is there takes several times as long as building it afterwards. One that is
+    being built waits until it is complete; the active one, to which something is always owed, until little is.
     """
     state = indexes.state_of(model)
-    if state is IndexState.MISSING:
-        return _is_large(model) and model.is_complete()
-    return state is IndexState.BROKEN
+    if state is not IndexState.MISSING or not _is_large(model):
+        return state is IndexState.BROKEN
+    return model.is_complete() if model.state == State.BUILDING else not _lacks_much(model)
 
 
 def advance() -> None:
@@ -211,7 +212,7 @@ def _is_large(model: EmbeddingModel) -> bool:
     return model.embeddings.filter(vector__isnull=False)[: indexes.LARGE].count() >= indexes.LARGE
 
 
-def _rebuilding_is_cheaper(model: EmbeddingModel) -> bool:
-    """Whether so much is missing that its index had better be built anew afterwards: 30 % of what it holds."""
+def _lacks_much(model: EmbeddingModel) -> bool:
+    """Whether so much is missing that an index had better be built afterwards: 30 % of what it would hold already."""
     held = model.embeddings.filter(vector__isnull=False).count()
-    return held >= indexes.LARGE and coverage_of(model).uncovered > 0.3 * held
+    return coverage_of(model).uncovered > 0.3 * held

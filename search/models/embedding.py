@@ -239,8 +239,8 @@ def register_model(name: str, *, switch_when_complete: bool = True) -> tuple[Emb
     """Set up the named model's space, and have every asset embedded in it; return it, and whether it is new.
 
     The first model of its slot is active at once; a later one is built beside the active one, and so is one that was
-    retired. Loads a new model, so that weights that cannot be had stop here (``encoders.ModelUnavailable``). The index
-    of a large library is built when the vectors are there (``lifecycle``).
+    retired. Loads a new model, so that weights that cannot be had stop here (``encoders.ModelUnavailable``). Workers
+    build its index when the vectors are there (``lifecycle``).
     """
     known = EmbeddingModel.objects.filter(name=name).first()
     new = known is None
@@ -261,6 +261,4 @@ def register_model(name: str, *, switch_when_complete: bool = True) -> tuple[Emb
     elif known.state == EmbeddingModel.State.RETIRED:
         known.state, known.switch_when_complete = EmbeddingModel.State.BUILDING, switch_when_complete
         known.save(update_fields=["state", "switch_when_complete"])
-    if Asset.objects.count() < indexes.LARGE:
-        known.create_index()
     return known, new

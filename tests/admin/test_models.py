@@ -125,7 +125,6 @@ def test_steps_take_permission(step, assets, old, new, looking):
 
 def test_a_model_is_added_after_it_was_found_to_load(old, editing, settings, monkeypatch):
     settings.DAM_ENCODER_URL = "http://localhost:1"
-    monkeypatch.setattr(EmbeddingModel, "create_index", lambda model: None)
     for module in ("search.admin.add_model", "search.models.embedding"):
         monkeypatch.setattr(f"{module}.get_encoder", lambda name: Reader(name, 16))
     answer = editing.post(f"{LIST}add/", {"name": "brand-new"}, follow=True)

@@ -57,6 +57,13 @@ def test_a_mistake_is_named(library, vector, count, says):
         match_images(vector, count=count)
 
 
+def test_a_space_of_descriptions_that_is_active_too_is_not_meant(library, small_space):
+    fields = {"dimensions": 4, "state": "active", "embeds": "description", "asked_by_picture": False}
+    EmbeddingModel.objects.create(name="texts", **fields)
+    EmbeddingModel.objects.filter(pk=small_space.pk).update(dimensions=8)  # now the later of the two in the table
+    assert len(match_images(np.arange(1, 9))) == 10
+
+
 def test_without_a_model_it_says_so(db):
     EmbeddingModel.objects.all().delete()
     with pytest.raises(DatabaseError, match="no embedding model"):

@@ -233,14 +233,13 @@ def test_there_is_no_way_back_from_the_first_model(old):
         lifecycle.roll_back()
 
 
-def test_a_retired_model_can_be_completed_before_it_takes_over(old, new, assets, make_asset, monkeypatch):
+def test_a_retired_model_can_be_completed_before_it_takes_over(old, new, assets, make_asset):
     embed(new, assets)
     lifecycle.switch(new)
     old.refresh_from_db()
     late = make_asset("late.png")
     Asset.objects.update(state=State.READY)
     embed(new, [late])
-    monkeypatch.setattr(EmbeddingModel, "create_index", lambda model: None)  # not inside a transaction
     lifecycle.complete(old)
     tasks.sweep()
     assert states() == {"old": Phase.BUILDING, "new": Phase.ACTIVE}
@@ -370,11 +369,18 @@ def test_an_index_that_was_interrupted_is_repaired_and_nobody_builds_one_twice(m
     indexes.drop(model)
 
 
-def test_the_index_of_a_large_library_waits_for_its_vectors(old, new, assets, monkeypatch):
+def test_the_index_of_a_large_library_waits_for_its_vectors(old, new, assets, make_asset, monkeypatch):
+    assert not lifecycle.index_is_due(old)  # small
     monkeypatch.setattr(indexes, "LARGE", 2)
     assert not lifecycle.index_is_due(new)
     embed(new, assets)
     assert lifecycle.index_is_due(new)
+    late = make_asset("late.png")
+    Asset.objects.update(state=State.READY)
+    assert not lifecycle.index_is_due(new)
+    assert lifecycle.index_is_due(old)  # one of five: to an active model something is always owed
+    Embedding.objects.filter(asset__in=[late, *assets[:2]], model=old).update(state=State.PENDING, vector=None)
+    assert not lifecycle.index_is_due(old)
 
 
 @pytest.mark.parametrize(("vectors", "least", "most"), [(0, 64, 64), (100_000, 150, 400), (10**9, 65, 16 * 1024)])
@@ -414,10 +420,7 @@ def test_the_time_left_is_told_from_what_was_embedded_lately(old, new, assets):
     assert coverage_of(new).eta is None
 
 
-def test_a_start_follows_a_changed_dam_model_and_leaves_alone_what_people_switched_to(
-    old, new, assets, settings, monkeypatch
-):
-    monkeypatch.setattr(EmbeddingModel, "create_index", lambda model: None)
+def test_a_start_follows_a_changed_dam_model_and_leaves_alone_what_people_switched_to(old, new, assets, settings):
     settings.DAM_MODEL = "old"
     assert lifecycle.follow_settings() == old
     lifecycle.switch(new, whatever=True)
