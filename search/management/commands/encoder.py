@@ -1,5 +1,6 @@
 """manage.py encoder: hold the models in one process, for web and workers."""
 
+import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -31,6 +32,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # Before torch is loaded: its threads must not spin while they wait for each other. Where others use the same
+        # cores (decoding, say), spinning makes a forward pass several times slower.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from search.service.app import make_app
         from search.service.protocols import ROUTES
         from search.service.server import serve
