@@ -92,11 +92,11 @@ class Library:
         headers = {"Authorization": f"Bearer {self.token}"}
         return requests.request(method, f"{self.url}/api/v1/{path}", headers=headers, timeout=timeout, **more)
 
-    def upload(self, data: bytes, name: str = "a.jpg", **more: Any) -> requests.Response:
-        return self.ask("POST", "assets/", files={"file": (name, data)}, **more)
+    def upload(self, data: bytes, name: str = "a.jpg", **fields: Any) -> requests.Response:
+        return self.ask("POST", "assets/", files={"file": (name, data)}, data=fields)
 
-    def search(self, text: str, **more: Any) -> requests.Response:
-        return self.ask("GET", "search/", params={"q": text, "mode": "semantic"}, **more)
+    def search(self, text: str, timeout: float = 60, **filters: Any) -> requests.Response:
+        return self.ask("GET", "search/", timeout, params={"q": text, "mode": "semantic", **filters})
 
     def sql(self, query: str, *parameters: Any) -> list[tuple]:
         """Ask the database itself, as somebody who looks on; wait for it while it is down."""
@@ -105,7 +105,7 @@ class Library:
 
         def answered() -> bool:
             try:
-                with psycopg.connect(self._conninfo(), autocommit=True, connect_timeout=3) as connection:
+                with psycopg.connect(self.conninfo(), autocommit=True, connect_timeout=3) as connection:
                     answers.append(connection.execute(query, parameters).fetchall())
             except (psycopg.OperationalError, OSError, IndexError):
                 return False
@@ -125,6 +125,19 @@ class Library:
             " JOIN assets_asset a ON a.id = e.asset_id"
             " WHERE e.state = 'pending' AND a.state <> 'quarantined' AND m.state IN ('building', 'active')) AS owed"
         )
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command; it must succeed, tried again while the database is down."""
+
+        def done() -> str | None:
+            command = [sys.executable, "manage.py", *arguments]
+            ended = subprocess.run(
+                command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=180
+            )
+            assert not ended.returncode or "database" in ended.stderr, ended.stderr
+            return None if ended.returncode else ended.stdout + " "
+
+        return wait_until(done, " ".join(arguments), seconds=120)
 
     # --- What is done to it --------------------------------------------------------------------------------------
 
@@ -231,7 +244,7 @@ class Library:
         media = self.data_dir / "media"
         return {str(path.relative_to(media)): path.read_bytes() for path in media.rglob("*") if path.is_file()}
 
-    def _conninfo(self) -> str:
+    def conninfo(self) -> str:
         return f"host={os.path.dirname(self._database_socket())} user=postgres dbname=postgres"
 
     def _database_socket(self) -> str:

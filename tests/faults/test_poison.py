@@ -46,7 +46,7 @@ def poison(rng: random.Random) -> dict[str, bytes]:
         "sleep": marked("sleep", rng),
         "memory": marked("memory", rng),
         "pixel bomb": _png(50_000, 50_000, salt * 12),
-        "zip bomb": _png(14_000, 14_000, salt + bytes(14_000 * 3 + 1) * 14_000 if LONG else salt + bytes(99)),
+        "zip bomb": _png(14_000, 14_000, bytes((14_000 * 3 + 1) * (13_999 if LONG else 99)) + salt),
         "truncated": whole[: rng.randrange(1000, len(whole) // 2)],
         "header only": whole[:12] + salt,
     }
