@@ -161,7 +161,7 @@ def _record(asset: Asset, stored: Stored) -> bool:
     if not still_there:
         ingest.delete_files(asset.sha256)  # keeps them when the asset lives; takes them away when it was deleted
     elif left_over:
-        storage.delete_renditions(asset.sha256, keep=[row.file.name for row in stored.renditions])
+        storage.delete_renditions(asset.sha256, keep=[str(row.file.name) for row in stored.renditions])
     return still_there
 
 

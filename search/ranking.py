@@ -85,8 +85,7 @@ def neighbours(
     """
     model = model or EmbeddingModel.objects.active()
     ranked, distance = _with_segments(assets, model), _distance(vector, model)
-    exact = ranked.annotate(distance=_Unindexable(distance)).order_by("distance", "pk", "_embedding__segment")
-    exact = exact.values_list("pk", "distance", "_embedding__segment")
+    exact = _rows(ranked, _Unindexable(distance)).order_by("distance", "pk", "_segment")
     try:
         sql, params = exact[:count].query.sql_with_params()
     except EmptyResultSet:
@@ -191,6 +190,12 @@ def _joined(assets: Assets, condition: Q) -> Assets:
     )
 
 
+def _rows(ranked: "QuerySet[Asset]", distance: Func) -> "QuerySet[Any, Row]":
+    return ranked.annotate(distance=distance, _segment=F("_embedding__segment")).values_list(
+        "pk", "distance", "_segment"
+    )
+
+
 def _distance(vector: np.ndarray, model: EmbeddingModel) -> Func:
     return L2Distance(
         _AsHalfvec(F("_embedding__vector"), dimensions=model.dimensions, output_field=HalfVectorField()),
@@ -205,8 +210,7 @@ def _by_index(ranked: "QuerySet[Asset]", distance: Func, limit: int, planned: in
         "hnsw.ef_search": min(max(ef_search if planned > FEW else 2 * ef_search, 2 * (limit - EXTRA)), EF_SEARCH_MOST),
         "statement_timeout": PATIENCE + PATIENCE_PER_THOUSAND * planned // 1000,
     }
-    nearest = ranked.annotate(distance=distance).order_by("distance")
-    nearest = nearest.values_list("pk", "distance", "_embedding__segment")
+    nearest = _rows(ranked, distance).order_by("distance")
     try:
         with transaction.atomic(using=ranked.db), connections[ranked.db].cursor() as cursor:
             cursor.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items()))

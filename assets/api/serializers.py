@@ -68,7 +68,7 @@ def by_hand(collections: list[Collection], before: Iterable[Collection] = ()) ->
 class SegmentSerializer(serializers.ModelSerializer):
     """The shape of a segment, as ``Representation`` shows it."""
 
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # of the field's name, not of the field
     kind = serializers.CharField(help_text="frame (of a video), page or tile")
     preview = serializers.URLField()
     thumbnail = serializers.URLField()

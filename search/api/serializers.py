@@ -15,7 +15,7 @@ class ResultSerializer(AssetSerializer):
     similarity = serializers.FloatField(source="hit.similarity", allow_null=True)
     why = serializers.ListField(child=serializers.DictField(), source="hit.why")
     segment = SegmentSerializer(allow_null=True, help_text="The part that is nearest to the query; null: the whole.")
-    segments = None
+    segments: Any = None  # of one asset alone
 
     class Meta(AssetSerializer.Meta):
         fields = [name for name in AssetSerializer.Meta.fields if name != "segments"]

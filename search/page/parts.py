@@ -31,8 +31,9 @@ def parts(asset: Asset, number: str) -> tuple[Shown, list[Shown]]:
     strip = [_whole(asset), *(_part(asset, segment) for segment in segments)]
     shown = next((part for part in strip if str(part.number) == number), strip[0])
     if shown.number:
-        size = Rendition.objects.filter(asset=asset, segment=shown.number, preset="preview")
-        shown = shown._replace(**(size.values("width", "height").first() or {}))
+        preview = Rendition.objects.filter(asset=asset, segment=shown.number, preset="preview").first()
+        if preview:
+            shown = shown._replace(width=preview.width, height=preview.height)
     return shown, strip if segments else []
 
 
