@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test lint clean
+.PHONY: up test faults lint clean
 
 up: $(VENV)/.installed
 	exec $(BIN)/python manage.py up $(ARGS)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ARGS)
+
+# The long fault runs (some 30 minutes) with their times; `make test` runs short ones (FAULTS=long is the difference).
+faults: $(VENV)/.installed-test
+	FAULTS=long $(BIN)/python -m pytest tests/faults -s $(ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

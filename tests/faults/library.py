@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -131,13 +132,18 @@ class Library:
 
         def done() -> str | None:
             command = [sys.executable, "manage.py", *arguments]
+            encoder = {"DAM_ENCODER_URL": self.encoder_url()}
             ended = subprocess.run(
-                command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=180
+                command, cwd=ROOT, env=self.environment | encoder, capture_output=True, text=True, timeout=180
             )
             assert not ended.returncode or "database" in ended.stderr, ended.stderr
             return None if ended.returncode else ended.stdout + " "
 
         return wait_until(done, " ".join(arguments), seconds=120)
+
+    def encoder_url(self) -> str:
+        """Where the encoder that ``up`` has started listens; empty where there is none."""
+        return next(iter(re.findall(r"^Encoder at (\S+)$", self.log.read_text(), re.MULTILINE)), "")
 
     # --- What is done to it --------------------------------------------------------------------------------------
 
