@@ -7,7 +7,7 @@ from django.db import connection
 
 from assets import doorbell
 from assets.ledger import State
-from search import descriptions, lifecycle, query_pictures, recall, saved
+from search import descriptions, lifecycle, query_pictures, recall, saved, vectors
 from search.embedding import embed_owed
 from search.models import Embedding, EmbeddingModel, NoActiveModel
 from search.relevance import calibrate_when_due
@@ -32,6 +32,7 @@ def sweep() -> None:
     """Make true what signals may have missed, and let a finished model take over."""
     Embedding.objects.quarantine_exhausted()
     query_pictures.forget_expired()
+    vectors.forget_least_used()
     for model in EmbeddingModel.objects.live():
         Embedding.objects.owe_all(model)
     descriptions.owe()
