@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Self
 
+import psycopg
 from django.conf import settings
 from django.db import Error, connection, models, transaction
 from django.db.models import F, Q
@@ -98,26 +99,30 @@ class LedgerQuerySet(models.QuerySet):
         """Write the result of a claimed row and mark it ready; False when it was claimed by somebody else since."""
         return bool(self._end(row, State.READY, "", **values))
 
-    def complete_from(self, table: str, columns: list[str], rows: list[Any]) -> int:
+    def complete_many(self, rows: list[Any], **columns: Any) -> int:
         """``complete`` many claimed rows in one statement; return how many were still this claim's.
 
-        Their results stand in ``table``: a column ``id``, and ``columns`` with the names that they have here. A row
-        that somebody is deleting or changing at this moment is left to them, so that no two wait for each other.
+        Of each of ``columns`` there are the values in the order of the rows: a list, or what psycopg sends as an array.
+        A row that somebody is deleting or changing at this moment is left to them, so that no two wait for each other.
         """
-        quote = connection.ops.quote_name
-        owed, made = quote(self.model._meta.db_table), quote(table)
-        results = "".join(f", {quote(column)} = made.{quote(column)}" for column in columns)
+        quote, field = connection.ops.quote_name, self.model._meta.get_field
+        owed, names = quote(self.model._meta.db_table), [quote(name) for name in columns]
+        arrays = "".join(f", %s::{field(name).db_type(connection)}[]" for name in columns)
         statement = f"""
-            WITH mine AS (
-                SELECT id FROM {owed} WHERE id IN (SELECT id FROM {made}) AND started_at = ANY (%s)
+            WITH made AS (SELECT * FROM unnest(%s::bigint[]{arrays}) AS made ({", ".join(["id", *names])})),
+            mine AS (
+                SELECT id FROM {owed} WHERE id = ANY (%s::bigint[]) AND started_at = ANY (%s::timestamptz[])
                 AND leased_until IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED
             )
-            UPDATE {owed} AS owed SET state = %s, problem = '', leased_until = NULL,
-                finished_at = statement_timestamp(){results}
-            FROM {made} AS made JOIN mine ON mine.id = made.id WHERE owed.id = made.id
+            UPDATE {owed} AS owed SET state = '{State.READY}', problem = '', leased_until = NULL,
+                finished_at = statement_timestamp(), {", ".join(f"{name} = made.{name}" for name in names)}
+            FROM made JOIN mine ON mine.id = made.id WHERE owed.id = made.id
         """  # noqa: S608
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [list({row.started_at for row in rows}), State.READY])
+        ids, claims = [row.pk for row in rows], list({row.started_at for row in rows})
+        connection.ensure_connection()
+        # Django's own cursors write values into the statement as text.
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+            cursor.execute(statement, [ids, *columns.values(), ids, claims])
             return cursor.rowcount
 
     def fail(self, row: Any, problem: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db import connection, transaction
 from PIL import Image
 
 from assets.imaging.decoder import Undecodable
@@ -17,8 +16,9 @@ from assets.models import Asset
 from assets.overlap import TURN, Batch, at_once, overlapped
 from assets.preparation import sandbox
 from assets.storage import local_copy
-from search import descriptions, vector_copy
+from search import descriptions
 from search.encoders import ModelUnavailable
+from search.halves import Halves
 from search.models import Embedding, EmbeddingModel
 
 logger = logging.getLogger(__name__)
@@ -128,10 +128,7 @@ def write(rows: list[Embedding], vectors: np.ndarray) -> int:
     In one statement, whatever their number; rows that this claim no longer holds are left alone. Return how many were
     written.
     """
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            vector_copy.send(cursor, [row.pk for row in rows], vectors)
-        return Embedding.objects.complete_from(vector_copy.TABLE, ["vector"], rows)
+    return Embedding.objects.complete_many(rows, vector=Halves(vectors))
 
 
 def _preview(asset: Asset, segment: int) -> Image.Image:
