@@ -128,10 +128,10 @@ def test_a_picture_in_it_that_unpacks_to_gigabytes_does_no_harm(decode):
     ]
     body = b"".join(str(number).encode() + b" 0 obj" + text + b"endobj\n" for number, text in enumerate(objects, 1))
     try:
-        outcome = str(decode(b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>\n").picture.size)
+        outcome = str(decode(b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>\n").width)
     except Undecodable as error:
         outcome = str(error)
-    assert any(expected in outcome for expected in ("(448, 597)", "memory", "decoder")), outcome
+    assert any(expected in outcome for expected in ("600", "memory", "decoder")), outcome
     assert decode(empty_pages(1)).metadata == {"pages": 1}
 
 

