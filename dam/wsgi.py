@@ -5,6 +5,8 @@ import threading
 
 from django.core.wsgi import get_wsgi_application
 
+import dam.env  # noqa: F401 - reads .env, whose values come before these
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dam.settings")
 # No request may keep the database busy for longer, or wait longer for the encoder; migrations and workers may.
 os.environ.setdefault("DAM_STATEMENT_TIMEOUT_MS", "30000")

@@ -5,7 +5,7 @@ import math
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from assets.models import Asset
-from search.results import Hit
+from search.hits import Hit
 
 CELL, CAPTION = 240, 28
 

@@ -1,21 +1,21 @@
 """The answer to a query: ranked assets, cut into matches and weaker matches, each with the reason why it is there."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import F, Q, Value
+from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.translation import gettext as _
 
-from assets.models import Asset, Segment
+from assets.models import Asset
 from assets.paginator import DEEPEST, RankingPaginator
 from assets.querysets import AssetQuerySet
 from search import fulltext, query_pictures, ranking, spaces, vectors
 from search.fusion import WINDOW, Ranked, fuse
+from search.hits import Hit, segments_of
 from search.language import Kind, Part
 from search.models import EmbeddingModel
 from search.query import InvalidQuery, Mode, SearchQuery, Sort
@@ -23,35 +23,6 @@ from search.relevance import Relevance, relevance
 
 # How many of the nearest are asked for at first where no words take part: a page.
 FIRST = 60
-
-
-@dataclass(frozen=True)
-class Hit:
-    """Why an asset is in the answer. ``relevance`` is from 0 to 1, a match from 0.5; None where it was not measured.
-
-    ``segment`` is the number of the segment that is nearest to the query; 0 is the whole. ``shares`` are the relevances
-    of the asset's ``picture`` and its ``description``, of which the higher one is its own.
-    """
-
-    match: bool
-    distance: float | None = None
-    relevance: float | None = None
-    why: Sequence[dict[str, Any]] = ()
-    segment: int = 0
-    shares: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def similarity(self) -> float | None:
-        return None if self.distance is None else ranking.similarity(self.distance)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "match": self.match,
-            "relevance": self.relevance,
-            "distance": self.distance,
-            "similarity": self.similarity,
-            "why": self.why,
-        }
 
 
 def search(
@@ -79,13 +50,6 @@ def fetched(query: SearchQuery) -> SearchQuery:
             raise InvalidQuery({"url": [str(error)]}) from error
         query = query.replacing(part, Part(Kind.PICTURE, token, part.weight))
     return query
-
-
-def segments_of(hits: Iterable[tuple[int, Hit]]) -> dict[int, Segment]:
-    """Return the segments that these (asset id, hit) were found by, by asset id; asks nothing where there are none."""
-    found = [Q(asset=pk, number=hit.segment) for pk, hit in hits if hit.segment]
-    segments = Segment.objects.filter(Q(*found, _connector=Q.OR)) if found else []
-    return {segment.asset_id: segment for segment in segments}
 
 
 class Results:

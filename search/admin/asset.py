@@ -28,10 +28,11 @@ from assets.querysets import AssetQuerySet
 from search.admin.asset_ledger import LedgerMixin
 from search.admin.suggestions import SuggestionsMixin
 from search.encoders import ModelUnavailable
+from search.hits import Hit
 from search.language import Kind
 from search.models import Embedding, EmbeddingModel, Judgment, NoActiveModel
 from search.query import InvalidQuery, Mode, SearchQuery
-from search.results import Hit, Results, search
+from search.results import Results, search
 from search.throttles import TooManyPictures, count_pictures
 
 

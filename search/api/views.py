@@ -20,9 +20,10 @@ from search.api.errors import answered
 from search.api.parameters import pictures, query_params
 from search.api.serializers import ResultSerializer, answer_serializer
 from search.facets import facets
+from search.hits import Hit, segments_of
 from search.language import Kind
 from search.query import MOST_PARTS, SearchQuery
-from search.results import Hit, Results, search, segments_of
+from search.results import Results, search
 from search.throttles import TooManyPictures, count_pictures
 
 

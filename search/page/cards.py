@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assets.models import Asset, Segment
-from search.results import Hit
+from search.hits import Hit
 
 FIELDS = {
     "title": gettext_lazy("title"),
