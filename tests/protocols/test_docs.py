@@ -13,8 +13,8 @@ from PIL import Image
 from tests.protocols.server import Server
 from tests.support.processes import ROOT
 
-PLACES = [ROOT / "docs" / "_parts" / "protocols.md", ROOT / "docs" / "operations.md"]
-TEXT = "\n".join(place.read_text() for place in PLACES if place.exists())
+PAGE = ROOT / "docs" / "protocols.md"
+TEXT = PAGE.read_text()
 EXAMPLES = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) if "$ENCODER" in block]
 
 
