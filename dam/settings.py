@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from dam import postgres
 from dam.broker import NETWORK, transport_options
 from dam.env import BASE_DIR, DATA_DIR, env, private_text
+from dam.impatience import ImpatientConnection
 
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or private_text("secret-key")
@@ -109,6 +110,9 @@ DATABASES["default"]["OPTIONS"] = {
         }.items()
     ),
 }
+if milliseconds := env.int("DAM_STATEMENT_TIMEOUT_MS", default=0):  # the web process
+    ImpatientConnection.statement_seconds = milliseconds / 1000
+    DATABASES["default"]["OPTIONS"]["pool"]["connection_class"] = ImpatientConnection
 
 # --- Files ----------------------------------------------------------------------------------------------------------
 DAM_S3_BUCKET = env.str("DAM_S3_BUCKET", default="")

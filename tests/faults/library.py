@@ -19,6 +19,7 @@ import psutil
 import psycopg
 import requests
 
+from dam.supervisor import _end_with_parent
 from tests.faults import proxy
 from tests.support.processes import ROOT, wait_until
 
@@ -62,6 +63,7 @@ class Library:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,  # so that nothing is left when the tests are killed
             )
         try:
             wait_until(lambda: self.answers() or self.process.poll() is not None, "the library to be up", seconds=120)
