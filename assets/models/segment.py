@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.db import models
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from assets.models.asset import Asset
@@ -43,8 +43,8 @@ class Segment(models.Model):
         if self.kind == self.Kind.FRAME:
             return timecode(self.milliseconds or 0)
         if self.kind == self.Kind.PAGE:
-            return _now("page %d") % self.page
-        return _now("tile %d") % self.number
+            return gettext("page %d") % self.page
+        return gettext("tile %d") % self.number
 
     @property
     def place(self) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_a_ranking_under_filters_is_ordered_by_distance_alone(spread: list[Asset
     with CaptureQueriesContext(connection) as queries:
         editing.get(LIST, {"q": f"like:{spread[0].pk}", **filters})
     [ranking] = [query["sql"] for query in queries if "<->" in query["sql"] and "EXPLAIN" not in query["sql"]]
-    assert re.search(r"ORDER BY 2 ASC, 1 ASC LIMIT 100$", ranking), ranking
+    assert re.search(r"ORDER BY 2 ASC, 1 ASC, 3 ASC LIMIT 60$", ranking), ranking
     assert "DISTINCT" not in ranking
 
 
