@@ -14,6 +14,8 @@ choice, unless OMP_NUM_THREADS says otherwise.
 import argparse
 import os
 import platform
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +28,11 @@ DATA = Path(".cache/bench/embed")
 
 def web(quick: bool) -> Iterator[Line]:
     """The web process beside one with nothing but Django and Django REST framework."""
-    from bench.memory import web_rss_ratio
+    from bench.memory import measure
 
-    yield Line("web process's memory ÷ bare Django + DRF", web_rss_ratio(), web_rss_ratio(), 2, at_least=False)
+    held = measure()
+    ours, bare = held.web / 2**20, held.bare / 2**20
+    yield Line("web process's MB ÷ bare Django + DRF", ours, held.ratio, 2, at_least=False, limit=bare)
 
 
 ROWS = {
@@ -53,6 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
         parser.error(f"no rows are named {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends with this process
     os.environ.setdefault("OMP_NUM_THREADS", str(pipeline.CORES))
     os.environ["DAM_ENCODER_URL"] = models.address(DATA)
     connect(DATA)

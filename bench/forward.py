@@ -30,7 +30,7 @@ def forward(quick: bool) -> Iterator[Line]:
         inputs = torch.randn(batch, 3, 224, 224)
         ours, naive = [], []
         with torch.inference_mode():
-            for _ in range(3 if quick else 6):
+            for _ in range(3 if quick else 4):
                 ours.append(seconds(lambda pixels=pixels: encoder.encode_pixels(pixels)))
                 naive.append(seconds(lambda inputs=inputs: model.encode_image(inputs)))
         fast, slow = batch / statistics.median(ours[1:]), batch / statistics.median(naive[1:])
