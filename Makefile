@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test faults lint clean
+.PHONY: up test faults clients lint clean
 
 up: $(VENV)/.installed
 	exec $(BIN)/python manage.py up $(ARGS)
@@ -14,6 +14,10 @@ test: $(VENV)/.installed-test
 # The long fault runs (some 30 minutes) with their times; `make test` runs short ones (FAULTS=long is the difference).
 faults: $(VENV)/.installed-test
 	FAULTS=long $(BIN)/python -m pytest tests/faults -s $(ARGS)
+
+# Every public client of the protocols that the encoder speaks; `make test` leaves out the one that is long to install.
+clients: $(VENV)/.installed-test
+	CLIENTS=all $(BIN)/python -m pytest tests/protocols/test_public_clients.py $(ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
