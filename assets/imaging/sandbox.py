@@ -159,7 +159,7 @@ class Sandbox:
         self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
         self._free = threading.BoundedSemaphore(self.limits.processes)
         # More threads than children: while some wait for a storage, all children have something to decode.
-        self._threads = ThreadPoolExecutor(self.limits.processes, thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(3 * self.limits.processes, thread_name_prefix="decode")
 
     def decode(
         self,
