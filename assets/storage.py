@@ -1,10 +1,13 @@
 """Where bytes live: two storages, and keys made from content."""
 
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -101,15 +104,42 @@ class AtomicFileSystemStorage(FileSystemStorage):
     def _save(self, name: str, content: File) -> str:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
+        # Without a name until it is whole: a process that is killed leaves nothing behind.
+        with _without_name(target.parent) as part:
+            for chunk in content.chunks():
+                part.write(chunk)
+            part.flush()
+            os.fsync(part.fileno())
+            draft = target.with_name(f".part-{secrets.token_hex(8)}")
             try:
-                for chunk in content.chunks():
-                    part.write(chunk)
-                part.flush()
-                os.fsync(part.fileno())
-                os.chmod(part.name, 0o644)
-                os.replace(part.name, target)
+                _give_name(part, draft)
+                os.chmod(draft, 0o644)
+                os.replace(draft, target)
             except BaseException:
-                os.unlink(part.name)
+                draft.unlink(missing_ok=True)
                 raise
         return name
+
+
+def _without_name(folder: Path) -> IO[bytes]:
+    """Open a file that has no name in this folder's file system; tempfile's own may not be given one later."""
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600), "w+b")
+    except OSError:
+        return tempfile.TemporaryFile(dir=folder)
+
+
+def _give_name(part: IO[bytes], path: Path) -> None:
+    """Give a file without a name this one; where the file system cannot (NFS), copy it."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        # With a directory's descriptor it is linkat(2) that is called, which follows the link to the file.
+        os.link(f"/proc/self/fd/{part.fileno()}", path, src_dir_fd=folder, follow_symlinks=True)
+    except OSError:
+        part.seek(0)
+        with path.open("xb") as copy:
+            shutil.copyfileobj(part, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+    finally:
+        os.close(folder)

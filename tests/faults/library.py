@@ -240,7 +240,9 @@ class Library:
     def _assert_files(self, digests: dict[int, str], renditions: set[str]) -> None:
         objects = self.objects()
         originals = {f"originals/{digest[:2]}/{digest}" for digest in digests.values()}
-        assert set(objects) == originals | {f"renditions/{key}" for key in renditions}
+        expected = originals | {f"renditions/{key}" for key in renditions}
+        assert not expected - set(objects), "missing"
+        assert not set(objects) - expected, "left over"
         for key, data in objects.items():
             if key in originals:
                 assert hashlib.sha256(data).hexdigest() == key.rpartition("/")[2]
