@@ -18,16 +18,19 @@ from assets.models import Asset, Collection, Tag
 STATE_LABELS = {State.READY: "success", State.PENDING: "info", State.QUARANTINED: "danger"}
 
 
-def thumbnail_url(asset_id: int) -> str:
+def thumbnail_url(asset_id: int, segment: int = 0) -> str:
+    if segment:
+        return reverse("segment-rendition", args=[asset_id, segment, "thumbnail"])
     return reverse("rendition", args=[asset_id, "thumbnail"])
 
 
-def thumbnail(asset: Asset) -> SafeString:
-    """The asset's thumbnail, or a sign that says why there is none; asks for no further query after for_display()."""
-    if asset.rendition("thumbnail"):
-        return format_html(
-            '<img class="dam-thumbnail" src="{}" alt="{}" loading="lazy">', thumbnail_url(asset.pk), asset
-        )
+def thumbnail(asset: Asset, segment: int = 0) -> SafeString:
+    """The thumbnail of the asset or of a segment, or a sign that says why there is none; after for_display() it asks
+    for no further query.
+    """
+    if asset.rendition("thumbnail", segment):
+        url = thumbnail_url(asset.pk, segment)
+        return format_html('<img class="dam-thumbnail" src="{}" alt="{}" loading="lazy">', url, asset)
     sign, why = ("broken_image", asset.problem) if asset.state == State.QUARANTINED else ("hourglass", _("pending"))
     return format_html(
         '<span class="dam-thumbnail dam-no-thumbnail" title="{}"><span class="material-symbols-outlined">{}</span>'

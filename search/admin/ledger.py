@@ -168,7 +168,7 @@ class EmbeddingAdmin(ReadOnlyAdmin):
 
     @display(description=_("Picture"))
     def picture(self, row: Embedding) -> SafeString:
-        return thumbnail(row.asset)
+        return thumbnail(row.asset, row.segment)
 
     @display(description=_("Asset, model"), ordering="asset")
     def name(self, row: Embedding) -> SafeString:
