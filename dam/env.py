@@ -1,6 +1,7 @@
 """Where the settings come from: the environment, an optional .env file, and the data directory."""
 
 import secrets
+import socket
 from pathlib import Path
 
 import environ
@@ -11,6 +12,17 @@ env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/name is read for any NAME
 env.read_env(BASE_DIR / ".env")
 
 DATA_DIR = Path(env.str("DAM_DATA_DIR", default=str(BASE_DIR / ".dam"))).expanduser().resolve()
+
+
+def running_encoder() -> str:
+    """Return the address of the encoder that ``manage.py up`` runs over this data directory, or nothing."""
+    path = DATA_DIR / "encoder.sock"
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:  # it is not there, nobody listens, or the path is too long for a socket
+            return ""
+    return f"unix:{path}"
 
 
 def private_text(name: str, length: int = 48) -> str:

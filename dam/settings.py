@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from dam import postgres
 from dam.broker import NETWORK, transport_options
-from dam.env import BASE_DIR, DATA_DIR, env, private_text
+from dam.env import BASE_DIR, DATA_DIR, env, private_text, running_encoder
 from dam.impatience import ImpatientConnection
 
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
@@ -95,7 +95,7 @@ DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # %2Frun%2
 # A connection that ended with the database's last crash is noticed before it is used: one round trip for each request.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
-    "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=10), "timeout": 5},
+    "pool": {"min_size": 0, "max_size": env.int("DAM_DB_POOL", default=20), "timeout": 5},
     **NETWORK,
     # Rankings stay complete under any filter: an HNSW scan goes on until the page is full, in order of distance.
     # Every reader gets this, admin and shell included, because it is a property of the connection.
@@ -193,9 +193,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # --- Search ---------------------------------------------------------------------------------------------------------
 # "emoji-scenes" (bundled), an open_clip "ARCHITECTURE/WEIGHTS" pair, or "ARCHITECTURE:/path/to/checkpoint".
 DAM_MODEL = env.str("DAM_MODEL", default="emoji-scenes")
-# Where the process that holds the models listens (`manage.py encoder`): unix:/path or http://host:port. Without it each
-# process loads the models that it needs.
-DAM_ENCODER_URL = env.str("DAM_ENCODER_URL", default="")
+# Where the process that holds the models listens (`manage.py encoder`): unix:/path or http://host:port. Without it, and
+# while `make up` runs none over this data directory, each process loads the models that it needs.
+DAM_ENCODER_URL = env.str("DAM_ENCODER_URL", default="") or running_encoder()
 DAM_ENCODER_TOKEN = env.str("DAM_ENCODER_TOKEN", default="")
 # How many seconds one call of it may take, waiting for its turn included; the web process has less patience.
 DAM_ENCODER_SECONDS = env.float("DAM_ENCODER_SECONDS", default=30)

@@ -141,8 +141,8 @@ class Results:
         near = self._near
         return {
             "mode": near.mode if near else "text" if self.query.parts else "filter",
-            "model": self.model.name if self.model else None,
-            "descriptions": self._descriptions.name if self._descriptions and self._texts_are_described else None,
+            "model": self.model.label if self.model else None,
+            "descriptions": self._descriptions.label if self._descriptions and self._described.took_part else None,
             "candidates": len(near.rows) if near else None,
             "planned_rows": near.planned if near else None,
             "took_ms": round((time.perf_counter() - self._started) * 1000, 1),

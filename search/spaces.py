@@ -41,6 +41,11 @@ class Opinion(NamedTuple):
     relevance: Relevance | None
 
     @property
+    def took_part(self) -> bool:
+        """Whether the space was asked, and answered."""
+        return self is not NONE
+
+    @property
     def matches(self) -> dict[int, float]:
         return self.distances if self.relevance else {}
 
@@ -67,10 +72,10 @@ def named(query: SearchQuery) -> EmbeddingModel:
     fitting = [model for model in live if model.name == query.space]
     fitting = fitting or [model for model in live if model.name.endswith(query.space)]
     if not fitting:
-        known = ", ".join(model.name for model in live) or "–"
+        known = ", ".join(model.label for model in live) or "–"
         raise _refused(_("There is no space “%(space)s”. There are: %(known)s."), query.space, known=known)
     if len(fitting) > 1:
-        known = ", ".join(model.name for model in fitting)
+        known = ", ".join(model.label for model in fitting)
         raise _refused(_("“%(space)s” may be one of several spaces: %(known)s."), query.space, known=known)
     model = fitting[0]
     if query.of_kind(Kind.TEXT) and not model.asked_by_text:

@@ -3,6 +3,7 @@
 import threading
 
 from celery import shared_task
+from django.conf import settings
 from django.db import connection
 
 from assets import doorbell
@@ -33,6 +34,8 @@ def sweep() -> None:
     Embedding.objects.quarantine_exhausted()
     query_pictures.forget_expired()
     vectors.forget_least_used()
+    if settings.DAM_ENCODER_URL:  # it may have been started again since, and knows only DAM_MODEL by itself
+        vectors.warm_up()
     for model in EmbeddingModel.objects.live():
         Embedding.objects.owe_all(model)
     descriptions.owe()

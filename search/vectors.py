@@ -18,7 +18,7 @@ from assets.querysets import AssetQuerySet
 from search import query_pictures
 from search.encoders import ModelUnavailable
 from search.language import Kind, Part
-from search.models import EmbeddingModel, NoActiveModel, QueryVector
+from search.models import EmbeddingModel, QueryVector
 from search.query import InvalidQuery
 
 logger = logging.getLogger(__name__)
@@ -51,11 +51,12 @@ def asset_vector(asset: Asset, model: EmbeddingModel | None = None) -> np.ndarra
 
 
 def warm_up() -> None:
-    """Have the active model loaded now, so that the first search does not wait for it."""
-    try:
-        EmbeddingModel.objects.active().encoder.encode_text([""])
-    except (NoActiveModel, ModelUnavailable) as error:
-        logger.warning("The model was not loaded ahead: %s", error)
+    """Have the active models loaded now, so that the first search does not wait for them."""
+    for model in EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE):
+        try:
+            _ = model.encoder.dimensions  # whoever holds the model has to load it to know
+        except ModelUnavailable as error:
+            logger.warning("%s was not loaded ahead: %s", model, error)
 
 
 @lru_cache(maxsize=1024)

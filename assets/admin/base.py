@@ -10,6 +10,12 @@ from unfold.admin import ModelAdmin as ThemedModelAdmin
 
 from assets.admin.forms import AutocompleteSelect, AutocompleteSelectMultiple, is_key
 
+REFUSED_LOOKUPS = {
+    *("regex", "iregex", "range", "trigram_similar", "trigram_word_similar", "trigram_strict_word_similar", "search"),
+    *("year", "iso_year", "month", "day", "week", "week_day", "iso_week_day", "quarter"),
+    *("date", "time", "hour", "minute", "second"),
+}
+
 
 class LenientPaginator(Paginator):
     """Shows the nearest page that is there: the filter form keeps the number of a page that its filters may remove."""
@@ -33,6 +39,12 @@ class ModelAdmin(ThemedModelAdmin):
     compressed_fields = True
 
     # Django asks the database for keys of any shape, and fails where they have none: what is below refuses them first.
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Refuse what nobody filters by and the database may choke on: expressions to match, years, ranges, JSON."""
+        return not REFUSED_LOOKUPS.intersection(lookup.split("__")[1:]) and super().lookup_allowed(
+            lookup, value, request
+        )
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         if not all(is_key(self.opts.pk, key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):

@@ -14,11 +14,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from search import lifecycle
-from search.encoders import ELSEWHERE, ModelUnavailable, get_encoder
+from search.encoders import ELSEWHERE, ModelUnavailable, get_encoder, names_a_path
 from search.models import EmbeddingModel
 
 
 class AddModelForm(forms.Form):
+    may_name_paths = False
+
     name = forms.CharField(
         label=_("Name"),
         max_length=255,
@@ -43,6 +45,8 @@ class AddModelForm(forms.Form):
             if known.state in (EmbeddingModel.State.ACTIVE, EmbeddingModel.State.BUILDING):
                 raise forms.ValidationError(_now("%s is there already.") % name)
             return name
+        if names_a_path(name) and not self.may_name_paths:
+            raise forms.ValidationError(_now("Only a superuser may name a file or folder of the encoder's machine."))
         if not settings.DAM_ENCODER_URL and name.partition(":")[0] not in ELSEWHERE:
             raise forms.ValidationError(
                 _now(
@@ -52,16 +56,20 @@ class AddModelForm(forms.Form):
                 % name
             )
         try:
-            get_encoder(name)
+            _ = get_encoder(name).dimensions
         except (ModelUnavailable, ValueError) as error:
-            raise forms.ValidationError(str(error)) from error
+            again = _now(
+                "It is checked by loading it. If it is being loaded or downloaded now, add it again in a moment."
+            )
+            raise forms.ValidationError([str(error), again]) from error
         return name
 
 
 def add_model(model_admin: Any, request: HttpRequest) -> HttpResponse:
     if not model_admin.has_add_permission(request):
         raise PermissionDenied
-    form = AddModelForm(request.POST if request.method == "POST" else None, initial={"switch_when_complete": False})
+    form = AddModelForm(request.POST if request.method == "POST" else None, initial={"switch_when_complete": True})
+    form.may_name_paths = getattr(request.user, "is_superuser", False)
     if form.is_valid():
         wanted = form.cleaned_data
         try:

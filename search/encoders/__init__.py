@@ -82,3 +82,8 @@ def load(name: str) -> Encoder:
 
 def _family(name: str) -> str:
     return name.partition(":")[0]
+
+
+def names_a_path(name: str) -> bool:
+    """Whether a model's name names a file or folder of the machine that loads it."""
+    return name.rpartition(":")[2].startswith(("/", "~", ".")) or name.startswith("local-dir:")

@@ -131,12 +131,12 @@ def _resolve(name: str) -> tuple[str, str | None]:
     architecture, colon, path = name.partition(":")
     if colon:
         if not Path(path).is_file():
-            raise ModelUnavailable(f"DAM_MODEL is {name!r}, but there is no checkpoint at {path}.")
+            raise ModelUnavailable(f"The model is {name!r}, but there is no checkpoint at {path}.")
         weights = path
     else:
         architecture, _slash, weights = name.partition("/")
     if architecture not in open_clip.list_models():
-        raise ModelUnavailable(f"open_clip knows no architecture {architecture!r} (DAM_MODEL is {name!r}).")
+        raise ModelUnavailable(f"open_clip knows no architecture {architecture!r} (asked for {name!r}).")
     if not colon and weights not in open_clip.list_pretrained_tags_by_model(architecture):
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
         raise ModelUnavailable(f"open_clip knows no weights {weights!r} for {architecture}; it knows: {tags}.")

@@ -13,7 +13,7 @@ from assets.ledger import Ledger, LedgerQuerySet, State
 from assets.locks import only_one
 from assets.models import Asset, Segment
 from search import indexes
-from search.encoders import Encoder, ModelUnavailable, get_encoder
+from search.encoders import Encoder, ModelUnavailable, get_encoder, names_a_path
 
 
 class EmbeddingModelQuerySet(models.QuerySet["EmbeddingModel"]):
@@ -103,6 +103,14 @@ class EmbeddingModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def label(self) -> str:
+        """The name for everybody: of a path, which says something of this machine, the last part alone."""
+        if not names_a_path(self.name):
+            return self.name
+        family, _colon, path = self.name.rpartition(":")
+        return f"{family}:{path.rstrip('/').rpartition('/')[2]}"
 
     @property
     def slot(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from search.service.service import Loading, NotServed, Service
 logger = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024 * 1024
+MAX_HELD = 512 * 1024 * 1024  # of all bodies that are being read or answered
 BODY_SECONDS = 30  # in which a body has to be here
 MAX_TEXTS = 256  # of one request
 MAX_TEXT = 10_000  # characters; models read some 77 tokens
@@ -64,6 +65,7 @@ def answering(
         return _error(401, "The token is missing or wrong.", {"WWW-Authenticate": "Bearer"})
 
     async def endpoint(request: Request) -> Response:
+        body = b""
         try:
             in_head = _is_token(request, *_in_head(request))
             if not in_head and token_in_body is None:
@@ -86,6 +88,8 @@ def answering(
             return _error(503, error)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody reads it
+        finally:
+            request.app.state.held -= len(body)
 
     return Route(path, endpoint, methods=list(methods))
 
@@ -166,7 +170,7 @@ def make_app(service: Service, token: str, preload: list[str], protocols: Iterab
         loading.cancel()
 
     app = Starlette(routes=[*ROUTES, *protocols], lifespan=lifespan)
-    app.state.service, app.state.token = service, token
+    app.state.service, app.state.token, app.state.held = service, token, 0
     return app
 
 
@@ -190,7 +194,7 @@ async def _disconnected(request: Request) -> None:
 
 
 async def _body(request: Request) -> bytes:
-    body = bytearray()
+    body, state = bytearray(), request.app.state
     with suppress(ValueError):
         if int(request.headers.get("Content-Length", 0)) > MAX_BODY:
             raise TooLarge(f"A body may have at most {MAX_BODY} bytes.")
@@ -198,10 +202,16 @@ async def _body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
+                state.held += len(chunk)
                 if len(body) > MAX_BODY:
                     raise TooLarge(f"A body may have at most {MAX_BODY} bytes.")
-    except TimeoutError as error:
-        raise BadRequest(f"The body was not here within {BODY_SECONDS} seconds.") from error
+                if state.held > MAX_HELD:
+                    raise Full(1)
+    except BaseException as error:
+        state.held -= len(body)
+        if isinstance(error, TimeoutError):
+            raise BadRequest(f"The body was not here within {BODY_SECONDS} seconds.") from error
+        raise
     return bytes(body)
 
 

@@ -5,14 +5,18 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 from starlette.applications import Starlette
 
 from search.service.address import Address
 
+# Connections at a time, and milliseconds in which a request's head has to be here: idle ones must not keep others out.
+LIMITS: dict[str, Any] = {"backlog": 4096, "http1_settings": HTTP1Settings(header_read_timeout=5000)}
 STOP_SECONDS = 4.5  # after which it ends in the middle of whatever it does
 
 
@@ -30,7 +34,7 @@ class _Server(Server):
 def serve(app: Starlette, address: Address) -> None:
     """Answer requests at ``address`` until a signal ends this process."""
     where = {"uds": Path(address.path)} if address.path else {"address": address.host, "port": address.port}
-    server = _Server(app, interface=Interfaces.ASGI, websockets=False, log_level=LogLevels.error, **where)
+    server = _Server(app, interface=Interfaces.ASGI, websockets=False, log_level=LogLevels.error, **LIMITS, **where)
     asyncio.run(_until_told(server))
 
 

@@ -23,6 +23,7 @@ ROOM_FOR_PICTURES = 256
 CACHED_TEXTS = 10_000
 LOADING_SECONDS = 2  # how long a request waits for a model that is being loaded
 FAILED_SECONDS = 10  # how long a model that could not be loaded is not tried again
+FAILED_KEPT = 50
 
 
 class NotServed(Exception):
@@ -149,6 +150,8 @@ class Service:
         }
 
     def _may_serve(self, model: str) -> None:
+        if len(model) > 255:
+            raise NotServed("No model has a name as long as this.")
         elsewhere = model.partition(":")[0] in ELSEWHERE
         if elsewhere or not (model in self.served or "*" in self.served):
             raise NotServed(
@@ -169,6 +172,8 @@ class Service:
             logger.error("%s cannot be served: %s", model, error)
             failure = error if isinstance(error, ModelUnavailable) else ModelUnavailable(f"{model}: {error!r}")
             self._failed[model] = time.monotonic(), failure
+            while len(self._failed) > FAILED_KEPT:
+                del self._failed[next(iter(self._failed))]
             raise failure from error
         finally:
             del self._loading[model]

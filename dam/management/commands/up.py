@@ -130,7 +130,7 @@ class Command(BaseCommand):
 @contextmanager
 def _encoder() -> Iterator[Address | None]:
     """Yield where to start an encoder; None where the user has set one."""
-    if settings.DAM_ENCODER_URL:
+    if env.str("DAM_ENCODER_URL", default=""):
         yield None
         return
     with ExitStack() as stack:
@@ -152,7 +152,7 @@ def _commands() -> dict[str, list[str]]:
     worker = ["worker", "--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     address = ["--host", settings.DAM_HOST, "--port", str(settings.DAM_PORT)]
     return {
-        "web": [*python, "granian", "--interface", "wsgi", "--blocking-threads", "4", "--no-ws", *address,
+        "web": [*python, "granian", "--interface", "wsgi", "--blocking-threads", "16", "--no-ws", *address,
                 "--log-level", "warning", "--workers-kill-timeout", "3", "dam.wsgi:application"],
         "worker": [*celery, *worker, "--loglevel", "WARNING"],
         "scheduler": [*celery, "beat", "--loglevel", "WARNING"],

@@ -115,17 +115,22 @@ class Command(BaseCommand):
 
     def _print(self, results: Results, found: list[Any], as_json: bool) -> None:
         if as_json:
-            rows = [{"id": asset.pk, "title": str(asset), **asset.hit.as_dict()} for asset in found]
+            rows = [
+                {"id": asset.pk, "title": str(asset), "segment": asset.segment and asset.segment.label}
+                | asset.hit.as_dict()
+                for asset in found
+            ]
             self.stdout.write(json.dumps({"search": results.info(), "results": rows}, ensure_ascii=False))
             return
         table = Table("id", "relevance", "similarity", "title", "tags", "why")
         for number, asset in enumerate(found):
             tags = ", ".join(str(tag) for tag in asset.tags.all())
             hit = asset.hit
+            title = f"{asset} ({asset.segment.label})" if asset.segment else str(asset)
             relevance = "" if hit.relevance is None else f"{hit.relevance:.0%}"
             similarity = "" if hit.similarity is None else f"{hit.similarity:.3f}"
             why = ", ".join(map(_in_words, hit.why))
-            table.add_row(str(asset.pk), relevance, similarity, _plain(str(asset)), _plain(tags), _plain(why))
+            table.add_row(str(asset.pk), relevance, similarity, _plain(title), _plain(tags), _plain(why))
             last_match = hit.match and number + 1 < len(found) and not found[number + 1].hit.match
             if last_match:
                 table.add_section()

@@ -55,7 +55,7 @@ def _endpoint(asked: dict[str, Any]) -> tuple[str, Any]:
     path = asked.get("execEndpoint") or asked.get("exec_endpoint") or "/"
     endpoint, _slash, name = str(path).strip("/").partition("/")
     if endpoint not in ("", "encode", "rank"):
-        raise BadRequest(f"There is no endpoint {path!r}; there are /, /encode and /rank.")
+        raise BadRequest(f"There is no endpoint {str(path)[:60]!r}; there are /, /encode and /rank.")
     parameters = asked.get("parameters")
     return endpoint, name or (parameters.get("model_name") if isinstance(parameters, dict) else None)
 

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from search.service.app import BadRequest
 from search.service.service import Service
 
+LONGEST_NAME = 255
+
 
 def model_of(service: Service, name: Any) -> str:
     """Return the served model that a client means: by its name, or by its architecture alone; without one, the first.
@@ -20,6 +22,8 @@ def model_of(service: Service, name: Any) -> str:
         return service.default
     if not isinstance(name, str):
         raise BadRequest("The name of the model is no text.")
+    if len(name) > LONGEST_NAME:
+        raise BadRequest(f"The name of a model has at most {LONGEST_NAME} characters.")
     for spelling in (_plain, lambda served: _plain(re.split("[/:]", served)[0])):
         for served in service.served:
             if spelling(served) == _plain(name):
