@@ -1,4 +1,4 @@
-"""Bodies of requests that come too slowly are given up: the web server has few threads, and waits for a body for ever."""
+"""Bodies of requests that come too slowly are given up: the web server has few threads, and waits without end."""
 
 import queue
 import threading

@@ -58,9 +58,7 @@ class AddModelForm(forms.Form):
         try:
             _ = get_encoder(name).dimensions
         except (ModelUnavailable, ValueError) as error:
-            again = _now(
-                "It is checked by loading it. If it is being loaded or downloaded now, add it again in a moment."
-            )
+            again = _now("It is checked by loading it. While it is being loaded, try again from time to time.")
             raise forms.ValidationError([str(error), again]) from error
         return name
 

@@ -55,14 +55,16 @@ def test_a_body_that_drips_is_given_up_too(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_request_without_a_body_has_no_thread():
-    names: list[str] = []
+    stream, seen = io.BytesIO(), []
 
     def application(environ, start_response):
-        names.extend(thread.name for thread in threading.enumerate())
+        seen.append(environ["wsgi.input"])
         return []
 
-    within_time(application)({"CONTENT_LENGTH": "0", "wsgi.input": io.BytesIO()}, None)
-    assert "body" not in names
+    within_time(application)({"CONTENT_LENGTH": "0", "wsgi.input": stream}, None)
+    within_time(application)({"CONTENT_LENGTH": "5", "wsgi.input": stream}, None)
+    assert seen[0] is stream
+    assert isinstance(seen[1], Body)
 
 
 def test_an_error_of_the_stream_is_an_error_of_the_reader():

@@ -84,7 +84,7 @@ _KEY = re.compile(rb'"api_key"\s{0,9}:\s{0,9}"([^"\\]{1,1000})"')
 
 
 def _key(body: bytes) -> str | None:
-    """Whether it is the right one is asked before anything is parsed: what a stranger sends may be made to take long."""
+    """Found without parsing: what a stranger sends may be made to take long."""
     found = _KEY.search(body)
     return found[1].decode("utf-8", "replace") if found else None
 
