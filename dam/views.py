@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.db import DataError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -83,8 +83,6 @@ def limited(view: View) -> View:
 
 def failed(request: HttpRequest) -> HttpResponse:
     """The page for what nobody caught: 503 when it is the database that does not answer, else 500."""
-    if isinstance(sys.exception(), UnreadablePostError):  # it came too slowly (dam.bodies), or broke off
-        return refusal(request, 408, "The body of the request did not come in time.")
     if not isinstance(sys.exception(), OperationalError):
         return server_error(request)
     if request.path_info.startswith("/api/"):

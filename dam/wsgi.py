@@ -6,7 +6,6 @@ import threading
 from django.core.wsgi import get_wsgi_application
 
 import dam.env  # noqa: F401 - reads .env, whose values come before these
-from dam.bodies import within_time
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dam.settings")
 # No request may keep the database busy for longer, or wait longer for the encoder; migrations and workers may.
@@ -14,7 +13,7 @@ os.environ.setdefault("DAM_STATEMENT_TIMEOUT_MS", "30000")
 os.environ.setdefault("DAM_ENCODER_SECONDS", "3")
 os.environ.setdefault("DAM_REMOTE_TIMEOUT", "4")
 
-application = within_time(get_wsgi_application())
+application = get_wsgi_application()
 
 if os.environ.get("DAM_WARM_UP"):  # set by ``manage.py up``; without DAM_ENCODER_URL this process loads a model
     from search.vectors import warm_up
