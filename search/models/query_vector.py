@@ -12,7 +12,9 @@ class QueryVector(models.Model):
     of any length.
     """
 
-    model = models.ForeignKey(EmbeddingModel, models.CASCADE, related_name="query_vectors", verbose_name=_("model"))
+    model = models.ForeignKey(
+        EmbeddingModel, models.CASCADE, related_name="query_vectors", verbose_name=_("model"), db_index=False
+    )
     digest = models.BinaryField(max_length=32, editable=False)
     text = models.TextField(_("text"))
     vector = VectorField(editable=False)

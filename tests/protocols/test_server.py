@@ -1,6 +1,5 @@
 """What our encoder process answers to requests that are wrong, hostile or from strangers, in each protocol's words."""
 
-import asyncio
 import base64
 import io
 import json
@@ -17,6 +16,7 @@ from search.service.protocols import pictures
 from search.service.protocols.common import model_of
 from search.service.service import Service
 from tests.protocols.server import MODEL, Server
+from tests.support import coroutines
 
 
 def png(width: int = 40, height: int = 30) -> bytes:
@@ -145,16 +145,16 @@ def test_where_it_is_allowed_only_the_public_internet_is_fetched(settings, monke
     settings.DAM_ENCODER_FETCH = True
     for address in ("http://127.0.0.1/a.png", "http://169.254.169.254/", "http://[::1]/"):
         with pytest.raises(BadRequest, match="not found on the public internet"):
-            asyncio.run(pictures.from_uris([(address, "data[0]")]))
+            coroutines.run(pictures.from_uris([(address, "data[0]")]))
     asked = []
     monkeypatch.setattr(pictures.remote, "fetch", lambda url, **limits: asked.append(limits) or png())
-    found = asyncio.run(
+    found = coroutines.run(
         pictures.from_uris([("https://example.com/a.png", ""), (f"data:image/png;base64,{b64(b'x')}", "")])
     )
     assert found == [png(), b"x"]
     assert asked == [{"most_bytes": pictures.MOST_BYTES, "seconds": pictures.SECONDS_TO_FETCH}]
     with pytest.raises(TooLarge):
-        asyncio.run(pictures.from_uris([("https://example.com/a.png", "")] * 17))
+        coroutines.run(pictures.from_uris([("https://example.com/a.png", "")] * 17))
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -127,8 +127,8 @@ def test_the_command_line_shows_it(broken: EmbeddingModel, capsys: pytest.Captur
     assert "REINDEX INDEX CONCURRENTLY" in capsys.readouterr().out
 
 
-def test_the_health_endpoint_is_ok_without_a_model_and_with_a_whole_index(library: EmbeddingModel) -> None:
-    assert Client().get("/healthz").json() == {"status": "ok", "database": "answers", "recall": None}
+def test_the_health_endpoint_is_ok_without_a_probe_and_with_a_whole_index(library: EmbeddingModel) -> None:
+    assert Client().get("/healthz").json() == {"status": "ok", "database": "answers", "model": "active", "recall": None}
     recall.probe(library)
     answer = Client().get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
@@ -150,7 +150,9 @@ def test_the_health_endpoint_asks_the_database_little(
         Client().get("/healthz")
 
 
-def test_the_health_endpoint_is_down_with_the_database(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_health_endpoint_is_down_with_the_database(
+    small_space: EmbeddingModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*args: Any) -> None:
         raise OperationalError("password of db.internal is wrong")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from search.service.batching import BATCH, PART, Batcher, Full, Lane, Part
+from tests.support import coroutines
 
 
 class Gate:
@@ -46,7 +47,7 @@ def run(test: Callable[[Batcher, Lane, Lane, Gate], Awaitable[None]]) -> None:
             gate.let(1000)
             batcher.close()
 
-    asyncio.run(main())
+    coroutines.run(main())
 
 
 def submit(batcher: Batcher, lane: Lane, items: list[str]) -> asyncio.Task:
