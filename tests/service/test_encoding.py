@@ -97,7 +97,7 @@ def test_what_nobody_waits_for_any_more_is_not_encoded(through_the_process):
         return through_the_process.encoded("pictures")[0]
 
     def is_waiting() -> bool:
-        return through_the_process.health()["models"][MODEL]["waiting"]["pictures"] > 100
+        return through_the_process.health()["models"][MODEL]["waiting"]["pictures"] > 60
 
     before = encoded()
     with ThreadPoolExecutor(1) as thread:
