@@ -91,7 +91,7 @@ def build(model: "EmbeddingModel") -> bool:
     with _only_builder(name_of(model)) as alone:
         if not alone:
             return False
-        if _is_ready(model):
+        if state_of(model) is IndexState.READY:
             return True
         vectors = model.embeddings.filter(vector__isnull=False).count()
         try:
@@ -115,12 +115,6 @@ def memory_for(vectors: int, dimensions: int) -> int:
     """Return the bytes that a build over so many vectors is given: all that it needs, within what the server has."""
     needed = 16 * MEGABYTE + vectors * (2 * dimensions + GRAPH_BYTES)
     return max(LEAST_MEMORY, min(needed, _server_memory(), MOST_MEMORY))
-
-
-def _is_ready(model: "EmbeddingModel") -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name_of(model)])
-        return cursor.fetchone() == (True,)
 
 
 def _create(model: "EmbeddingModel", vectors: int, *, alone: bool = False) -> None:
