@@ -34,14 +34,14 @@ def sweep() -> None:
     Embedding.objects.quarantine_exhausted()
     query_pictures.forget_expired()
     vectors.forget_least_used()
-    if settings.DAM_ENCODER_URL:  # it may have been started again since, and knows only DAM_MODEL by itself
-        vectors.warm_up()
     for model in EmbeddingModel.objects.live():
         Embedding.objects.owe_all(model)
     descriptions.owe()
     if Embedding.objects.claimable().filter(asset__state=State.READY).exists():
         doorbell.ring("search.tasks.embed_pending")
     lifecycle.advance()
+    if settings.DAM_ENCODER_URL:  # it may have been started again since, and knows only DAM_MODEL by itself
+        vectors.warm_up()  # late, because it waits while the encoder hangs
     calibrate_when_due()
 
 

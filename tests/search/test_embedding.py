@@ -122,6 +122,17 @@ def test_the_sweep_finds_what_no_signal_announced(small_space):
     assert Embedding.objects.get().state == State.PENDING
 
 
+def test_the_sweep_makes_true_what_it_can_before_it_waits_for_the_encoder(small_space, monkeypatch, settings):
+    settings.DAM_ENCODER_URL = "http://127.0.0.1:9"
+    owed = []
+    monkeypatch.setattr(tasks.vectors, "warm_up", lambda: owed.extend(Embedding.objects.all()))
+    Asset.objects.bulk_create(
+        [Asset(original="k", filename="a", sha256="0" * 64, size=1, mime_type="image/png", kind=Kind.IMAGE)]
+    )
+    tasks.sweep()
+    assert len(owed) == 1
+
+
 def test_an_asset_deleted_while_it_is_embedded_is_no_error(make_asset, small_space, encoder):
     answers = encoder()
     asset = make_asset()
