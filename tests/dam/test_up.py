@@ -1,87 +1,25 @@
 """`manage.py up` for real: everything starts with one command and all of it stops with one signal."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from dam.supervisor import SETTLED_SECONDS
-from tests.support.processes import ROOT, wait_until
+from tests.support.library import Library
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
 
-class Library:
-    """A data directory, a port, and the commands a user would type there."""
-
-    def __init__(self, data_dir: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.data_dir = data_dir
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("DAM_", "DJANGO_", "DATABASE"))
-        }
-        self.environment = kept | {"DAM_DATA_DIR": str(data_dir), "DAM_PORT": str(self.port), "DAM_ADMIN_USER": "boss"}
-
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=120
-        )
-
-    @contextmanager
-    def up(self) -> Iterator[subprocess.Popen]:
-        command = [sys.executable, "manage.py", "up", "--no-samples"]
-        log = self.data_dir / "up.log"
-        log.write_text("")
-        with log.open("a") as output:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        self.log = log
-        try:
-            wait_until(lambda: "Ctrl-C" in log.read_text() or process.poll() is not None, "up to be up", seconds=120)
-            assert process.poll() is None, log.read_text()
-            wait_until(self.answers, "the web server", seconds=60)
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(30)
-
-    def answers(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/livez", timeout=2).status_code == 200
-        except requests.ConnectionError:
-            return False
-
-    def processes(self) -> list[psutil.Process]:
-        """Everything that runs on this data directory, the database's own processes included."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                ours = process.environ().get("DAM_DATA_DIR") == str(self.data_dir)
-                if (ours or str(self.data_dir) in " ".join(process.cmdline())) and process.status() != "zombie":
-                    found.append(process)
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        return found
-
-
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> Library:
-    return Library(tmp_path_factory.mktemp("up"))
+    library = Library(tmp_path_factory.mktemp("up"))
+    library.environment["DAM_ADMIN_USER"] = "boss"
+    return library
 
 
 def test_one_command_brings_up_page_admin_and_api_and_one_signal_ends_them(library, picture, tmp_path):
