@@ -240,6 +240,23 @@ DAM_REMOTE_TIMEOUT = env.float("DAM_REMOTE_TIMEOUT", default=10)
 DAM_REMOTE_PICTURE_SIDE = env.int("DAM_REMOTE_PICTURE_SIDE", default=336)
 DAM_REMOTE_PICTURE_FORMAT = env.str("DAM_REMOTE_PICTURE_FORMAT", default="png")
 
+# --- A language model -----------------------------------------------------------------------------------------------
+# Who is asked about pictures (docs/ask.md): anthropic:MODEL or openai:MODEL. Off until it is set.
+DAM_LLM = env.str("DAM_LLM", default="")
+DAM_LLM_URL = env.str("DAM_LLM_URL", default="")  # a server of one's own that speaks the same protocol
+DAM_LLM_API_KEY = env.str("DAM_LLM_API_KEY", default="")
+DAM_LLM_SECONDS = env.float("DAM_LLM_SECONDS", default=60)
+# The most pictures of a question, their long side in pixels, and the most tokens of an answer.
+DAM_LLM_PICTURES = env.int("DAM_LLM_PICTURES", default=8)
+DAM_LLM_PICTURE_SIDE = env.int("DAM_LLM_PICTURE_SIDE", default=768)
+DAM_LLM_MAX_TOKENS = env.int("DAM_LLM_MAX_TOKENS", default=2048)
+# How many questions one process answers at once, and the budgets of a day: of each user and of all. 0: any number.
+DAM_LLM_AT_ONCE = env.int("DAM_LLM_AT_ONCE", default=4)
+DAM_LLM_USER_REQUESTS = env.int("DAM_LLM_USER_REQUESTS", default=100)
+DAM_LLM_USER_TOKENS = env.int("DAM_LLM_USER_TOKENS", default=1_000_000)
+DAM_LLM_REQUESTS = env.int("DAM_LLM_REQUESTS", default=1000)
+DAM_LLM_TOKENS = env.int("DAM_LLM_TOKENS", default=10_000_000)
+
 # --- Celery ---------------------------------------------------------------------------------------------------------
 # The database is the truth and the broker only a doorbell (docs/decisions/0003): nothing is lost with the broker.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="pgmq://localhost")

@@ -10,6 +10,7 @@ class SearchConfig(AppConfig):
         from assets.models import Asset
         from assets.querysets import AssetQuerySet
         from search import checks, ranking, signals  # noqa: F401
+        from search.ask import checks as ask_checks  # noqa: F401
 
         # What search teaches assets, without assets knowing of vectors, so that a query reads as a sentence:
         # Asset.objects.visible_to(user).tagged("truck").nearest_to(vector)[:60]

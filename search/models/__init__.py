@@ -1,3 +1,4 @@
+from search.models.ask import Ask
 from search.models.asset_text import AssetText
 from search.models.embedding import (
     Embedding,
@@ -15,6 +16,7 @@ from search.models.saved_search import SavedSearch
 from search.models.tag_rejection import TagRejection
 
 __all__ = [
+    "Ask",
     "AssetText",
     "Calibration",
     "Embedding",
