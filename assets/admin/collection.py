@@ -9,8 +9,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from assets.addresses import rendition_url
 from assets.admin.base import ModelAdmin
-from assets.admin.display import assets_of, thumbnail_url
+from assets.admin.display import assets_of
 from assets.admin.forms import SlugForm
 from assets.ledger import State
 from assets.models import Asset, Collection
@@ -49,7 +50,8 @@ class CollectionAdmin(ModelAdmin):
                 "photo_library",
             )
         return format_html(
-            '<img class="dam-thumbnail" src="{}" alt="" loading="lazy">', thumbnail_url(collection.cover_id)
+            '<img class="dam-thumbnail" src="{}" alt="" loading="lazy">',
+            rendition_url(collection.cover_id, "thumbnail"),
         )
 
     @display(description=_("Kept"), ordering="smart", label={"smart": "info"})

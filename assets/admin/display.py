@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from assets.addresses import rendition_url
 from assets.ledger import State
 from assets.models import Asset, Collection, Tag
 
@@ -18,18 +19,12 @@ from assets.models import Asset, Collection, Tag
 STATE_LABELS = {State.READY: "success", State.PENDING: "info", State.QUARANTINED: "danger"}
 
 
-def thumbnail_url(asset_id: int, segment: int = 0) -> str:
-    if segment:
-        return reverse("segment-rendition", args=[asset_id, segment, "thumbnail"])
-    return reverse("rendition", args=[asset_id, "thumbnail"])
-
-
 def thumbnail(asset: Asset, segment: int = 0) -> SafeString:
     """The thumbnail of the asset or of a segment, or a sign that says why there is none; after for_display() it asks
     for no further query.
     """
     if asset.rendition("thumbnail", segment):
-        url = thumbnail_url(asset.pk, segment)
+        url = rendition_url(asset.pk, "thumbnail", segment)
         return format_html('<img class="dam-thumbnail" src="{}" alt="{}" loading="lazy">', url, asset)
     sign, why = ("broken_image", asset.problem) if asset.state == State.QUARANTINED else ("hourglass", _("pending"))
     return format_html(

@@ -11,6 +11,7 @@ from django.db.models import F, OuterRef
 from django.urls import reverse
 from django.utils.timezone import localtime
 
+from assets.addresses import rendition_url
 from assets.imaging import PRESETS
 from assets.models import Asset, Collection, Rendition, Segment
 from assets.querysets import AssetQuerySet
@@ -89,8 +90,7 @@ class Representation:
         if segment is None:
             return None
         renditions = {
-            preset: self._root + reverse("segment-rendition", args=[segment.asset_id, segment.number, preset])
-            for preset in PRESETS
+            preset: self._root + rendition_url(segment.asset_id, preset, segment.number) for preset in PRESETS
         }
         return {"number": segment.number, "label": segment.label, **segment.place, **renditions}
 

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from assets.addresses import rendition_url
 from assets.models import Asset, Kind, Rendition, Segment
 from assets.models.segment import timecode
 
@@ -44,13 +44,15 @@ def _whole(asset: Asset) -> Shown:
         Kind.DOCUMENT: _("page %d") % 1,
         Kind.IMAGE: _("whole"),
     }[Kind(asset.kind)]
-    preview, thumbnail = (reverse("rendition", args=[asset.pk, preset]) for preset in ("preview", "thumbnail"))
-    return Shown(0, label, preview, thumbnail, asset.width, asset.height)
+    return Shown(0, label, *_pictures(asset, 0), asset.width, asset.height)
 
 
 def _part(asset: Asset, segment: Segment) -> Shown:
-    preview, thumbnail = (
-        reverse("segment-rendition", args=[asset.pk, segment.number, preset]) for preset in ("preview", "thumbnail")
-    )
     seconds = f"{(segment.milliseconds or 0) / 1000:.3f}"
-    return Shown(segment.number, segment.label, preview, thumbnail, seconds=seconds, page=segment.page or 1)
+    return Shown(
+        segment.number, segment.label, *_pictures(asset, segment.number), seconds=seconds, page=segment.page or 1
+    )
+
+
+def _pictures(asset: Asset, number: int) -> tuple[str, str]:
+    return rendition_url(asset.pk, "preview", number), rendition_url(asset.pk, "thumbnail", number)
