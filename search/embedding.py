@@ -17,7 +17,7 @@ from assets.overlap import TURN, Batch, at_once, overlapped
 from assets.preparation import sandbox
 from assets.storage import local_copy
 from search import descriptions
-from search.encoders import ModelUnavailable
+from search.encoders import ModelUnavailable, of_unit_length
 from search.halves import Halves
 from search.models import Embedding, EmbeddingModel
 
@@ -29,8 +29,6 @@ Pictures = dict[tuple[int, int], Image.Image]
 BATCH = 32
 # How long to leave a row alone when its picture could not be read or its model could not be had.
 PAUSE = timedelta(seconds=10)
-# How far from 1 the length of a vector may be before it is an encoder's error.
-LENGTH_TOLERANCE = 1e-3
 
 
 class InvalidVector(ValueError):
@@ -147,7 +145,6 @@ def checked(vector: Any, dimensions: int) -> np.ndarray:
         raise InvalidVector(f"the encoder returned a vector of shape {array.shape} instead of ({dimensions},)")
     if not np.isfinite(array).all():
         raise InvalidVector("the encoder returned a vector with a value that is not finite")
-    length = float(np.linalg.norm(array))
-    if abs(length - 1) > LENGTH_TOLERANCE:
-        raise InvalidVector(f"the encoder returned a vector of length {length:.4g} instead of 1")
+    if not of_unit_length(array):
+        raise InvalidVector(f"the encoder returned a vector of length {np.linalg.norm(array):.4g} instead of 1")
     return array

@@ -51,6 +51,9 @@ ELSEWHERE = {
 }
 OPEN_CLIP = "search.encoders.open_clip.OpenClipEncoder"
 
+# How far from 1 the length of a vector may be before it is an encoder's error.
+LENGTH_TOLERANCE = 1e-3
+
 _loading = threading.Lock()
 
 
@@ -82,6 +85,11 @@ def load(name: str) -> Encoder:
 
 def _family(name: str) -> str:
     return name.partition(":")[0]
+
+
+def of_unit_length(vectors: np.ndarray) -> bool:
+    """Whether all vectors, an array of shape (…, dimensions), are of length 1; one with a NaN is not."""
+    return bool((abs(np.linalg.norm(vectors, axis=-1) - 1) <= LENGTH_TOLERANCE).all())
 
 
 def names_a_path(name: str) -> bool:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from PIL import Image
 
-from search.encoders import ModelUnavailable, Unsupported
+from search.encoders import ModelUnavailable, Unsupported, of_unit_length
 from search.encoders.transform import Transform
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ ANSWER_SECONDS = 60.0  # of one request, whatever DAM_ENCODER_SECONDS allows for
 REST_SECONDS = 5.0
 LEARNED_SECONDS = 30.0  # how long it counts what the process said of a model
 DESCRIBED = ("dimensions", "takes_pictures", "takes_text", "transform")
-LENGTH_TOLERANCE = 1e-3
 
 
 class ServiceEncoder:
@@ -96,7 +95,7 @@ class ServiceEncoder:
         if len(response.content) != 4 * count * dimensions:
             raise ModelUnavailable(_("The encoder has another model under the name %s now.") % self.name)
         vectors = np.frombuffer(response.content, "<f4").reshape(count, dimensions).copy()
-        if not (abs(np.linalg.norm(vectors, axis=1) - 1) < LENGTH_TOLERANCE).all():
+        if not of_unit_length(vectors):
             raise ModelUnavailable(_("The encoder answered with what is no vector of %s.") % self.name)
         return vectors
 

@@ -104,12 +104,9 @@ class RemoteEncoder:
 
     def _vectors(self, answer: Any, count: int) -> np.ndarray:
         """Return the answer as float32 (count, dimensions), each row scaled to length 1 where it has one."""
-        try:
-            array = np.asarray(answer)
-        except ValueError:  # lists of different lengths
-            array = np.empty(0, object)
-        if array.dtype.kind not in "fiu" or array.ndim != 2:
-            raise ModelUnavailable(_("%s answered with something else than lists of numbers.") % self.name)
+        array = numbers(self.name, answer)
+        if array.ndim != 2:
+            raise no_numbers(self.name)
         if len(array) != count:
             raise ModelUnavailable(
                 _("%(model)s answered with %(found)d vectors instead of %(expected)d.")
@@ -184,6 +181,21 @@ def field(name: str, answer: Any, key: str, kind: type = list) -> Any:
     if not isinstance(answer, dict) or not isinstance(answer.get(key), kind):
         raise ModelUnavailable(_("%(model)s answered without %(field)s.") % {"model": name, "field": key})
     return answer[key]
+
+
+def numbers(name: str, answer: Any) -> np.ndarray:
+    """Return the nested lists of numbers that the named model answered with as an array; raise ModelUnavailable."""
+    try:
+        array = np.asarray(answer)
+    except ValueError as error:  # lists of different lengths
+        raise no_numbers(name) from error
+    if array.dtype.kind not in "fiu":
+        raise no_numbers(name)
+    return array
+
+
+def no_numbers(name: str) -> ModelUnavailable:
+    return ModelUnavailable(_("%s answered with something else than lists of numbers.") % name)
 
 
 def _problem_of(vectors: np.ndarray) -> str:

@@ -24,7 +24,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from search.encoders import ModelUnavailable
-from search.encoders.remote.base import RemoteEncoder
+from search.encoders.remote.base import RemoteEncoder, no_numbers, numbers
 from search.encoders.remote.calls import Passing
 from search.encoders.remote.http import CONNECT_SECONDS, MOST_BYTES, PASSING, Service, overdue, refused, unreachable
 
@@ -55,17 +55,12 @@ class FeatureExtractionEncoder(RemoteEncoder):
 
     def _pooled_all(self, answer: Any) -> list[np.ndarray]:
         if not isinstance(answer, list):
-            raise ModelUnavailable(_("%s answered with something else than lists of numbers.") % self.name)
+            raise no_numbers(self.name)
         return [self._pooled(item) for item in answer]
 
     def _pooled(self, item: Any) -> np.ndarray:
         """Return the one vector of an item: given as (d,), (tokens, d) or (1, tokens, d)."""
-        try:
-            array = np.asarray(item)
-        except ValueError:
-            array = np.empty(0, object)
-        if array.dtype.kind not in "fiu":
-            raise ModelUnavailable(_("%s answered with something else than lists of numbers.") % self.name)
+        array = numbers(self.name, item)
         while array.ndim > 1 and len(array) == 1:
             array = array[0]
         if array.ndim == 2 and self.pooling != "none":
