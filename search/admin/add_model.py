@@ -19,8 +19,6 @@ from search.models import EmbeddingModel
 
 
 class AddModelForm(forms.Form):
-    may_name_paths = False
-
     name = forms.CharField(
         label=_("Name"),
         max_length=255,
@@ -36,6 +34,10 @@ class AddModelForm(forms.Form):
         help_text=_("Otherwise it waits, complete, until somebody switches to it."),
         widget=UnfoldBooleanSwitchWidget,
     )
+
+    def __init__(self, *args: Any, may_name_paths: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.may_name_paths = may_name_paths
 
     def clean_name(self) -> str:
         """Check that the model can be had; loading it is for the encoder process, not for this one."""
@@ -66,8 +68,11 @@ class AddModelForm(forms.Form):
 def add_model(model_admin: Any, request: HttpRequest) -> HttpResponse:
     if not model_admin.has_add_permission(request):
         raise PermissionDenied
-    form = AddModelForm(request.POST if request.method == "POST" else None, initial={"switch_when_complete": True})
-    form.may_name_paths = getattr(request.user, "is_superuser", False)
+    form = AddModelForm(
+        request.POST if request.method == "POST" else None,
+        initial={"switch_when_complete": True},
+        may_name_paths=getattr(request.user, "is_superuser", False),
+    )
     if form.is_valid():
         wanted = form.cleaned_data
         try:

@@ -26,7 +26,7 @@ class LedgerMixin:
                 "troubled": asset.state != State.READY or any(row.state != State.READY for row in found),
                 "more_rows": len(found) > SHOWN,
             }
-        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]  # ModelAdmin's
 
 
 def _row(row: Any, part: str, reason: Any) -> dict[str, Any]:
