@@ -9,6 +9,7 @@ from search.models.embedding import (
     register_model,
 )
 from search.models.measurement import Calibration, Judgment, RecallProbe
+from search.models.mirror import Mirror, MirrorChange
 from search.models.query_picture import QueryPicture
 from search.models.query_vector import QueryVector
 from search.models.remote_model import RemoteModel, count_request
@@ -24,6 +25,8 @@ __all__ = [
     "EmbeddingModelQuerySet",
     "EmbeddingQuerySet",
     "Judgment",
+    "Mirror",
+    "MirrorChange",
     "NoActiveModel",
     "QueryPicture",
     "QueryVector",
