@@ -206,6 +206,13 @@ DAM_ENCODER_FETCH = env.bool("DAM_ENCODER_FETCH", default=False)
 DAM_MODEL_CACHE = env.str("DAM_MODEL_CACHE", default=None)
 # Rankings over at most this many matching rows compare every one of them; larger ones may use the HNSW index.
 DAM_EXACT_ROWS = env.int("DAM_EXACT_ROWS", default=20_000)
+# What serves rankings over more rows than that: "pgvector" (in the database) or "milvus" (docs/operations.md).
+DAM_INDEX = env.str("DAM_INDEX", default="pgvector")
+# A file of milvus-lite, which `make up` serves to all processes, or the address of a server or cluster.
+DAM_MILVUS_URI = env.str("DAM_MILVUS_URI", default="") or str(DATA_DIR / "milvus.db")
+DAM_MILVUS_TOKEN = env.str("DAM_MILVUS_TOKEN", default="")
+# How long a search waits for Milvus before the database answers instead.
+DAM_MILVUS_SECONDS = env.float("DAM_MILVUS_SECONDS", default=2)
 # How old the members of a smart collection may be.
 DAM_SMART_COLLECTION_SECONDS = env.int("DAM_SMART_COLLECTION_SECONDS", default=60)
 # How often the index is compared with an exact search.

@@ -1,12 +1,14 @@
 """Configuration mistakes fail at start, with an id and a hint."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.db import connections
 
+from search.milvus.client import is_file
 from search.service.address import LONGEST_SOCKET_PATH
 
 OLDEST_PGVECTOR = (0, 8, 4)
@@ -39,3 +41,22 @@ def encoder_url_is_an_address(**kwargs: Any) -> list[Error]:
         return []
     hint = f"Set http://HOST:PORT, https://HOST, or unix:/PATH of at most {LONGEST_SOCKET_PATH} bytes."
     return [Error(f"DAM_ENCODER_URL is {url!r}.", hint=hint, id="search.E003")]
+
+
+@register()
+def index_is_known(**kwargs: Any) -> list[Error]:
+    """Refuse an index that there is not, and an address of Milvus that no client can use."""
+    if settings.DAM_INDEX == "pgvector":
+        return []
+    if settings.DAM_INDEX != "milvus":
+        return [Error(f"DAM_INDEX is {settings.DAM_INDEX!r}.", hint="Set pgvector or milvus.", id="search.E006")]
+    if find_spec("pymilvus") is None:
+        return [Error("DAM_INDEX is milvus without pymilvus.", hint="pip install '.[milvus]'", id="search.E007")]
+    uri = settings.DAM_MILVUS_URI
+    if is_file(uri) and not uri.endswith(".db"):
+        hint = "Set http://HOST:PORT, https://HOST, or the path of a file that ends in .db (milvus-lite)."
+        return [Error(f"DAM_MILVUS_URI is {uri!r}.", hint=hint, id="search.E008")]
+    if is_file(uri) and find_spec("milvus_lite") is None:
+        hint = "pip install milvus-lite, or set DAM_MILVUS_URI to a server's address."
+        return [Error("DAM_MILVUS_URI is a file, and milvus-lite is not installed.", hint=hint, id="search.E009")]
+    return []
