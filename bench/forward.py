@@ -3,8 +3,10 @@
 import io
 import random
 import statistics
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,16 +154,12 @@ def cosines(name: str, jpegs: list[bytes]) -> np.ndarray:
 
 def decoded(data: bytes) -> Any:
     """Return the picture that the decoder process hands on."""
-    import tempfile
-
     from assets.imaging import PRESETS
     from assets.preparation import HANDED_ON_SIDE, sandbox
 
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        from pathlib import Path
-
         return sandbox().decode(Path(file.name), presets=PRESETS, side=HANDED_ON_SIDE, max_pixels=10**9).picture
 
 

@@ -42,11 +42,6 @@ class Weights(NamedTuple):
         return self.web / self.bare
 
 
-def web_rss_ratio() -> float:
-    """Return how many times what bare Django with the REST framework weighs our web process does."""
-    return measure().ratio
-
-
 def measure() -> Weights:
     """Start everything in a new data directory, ask it for pages, and weigh it. Takes some 30 seconds."""
     with tempfile.TemporaryDirectory(prefix="dam-") as folder, _library(Path(folder)) as (up, port):

@@ -29,12 +29,10 @@ def compare(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
         **model_admin.admin_site.each_context(request),
         "title": _("Compare %s") % model,
         "opts": model_admin.opts,
-        "model": model,
         "problems": [],
         "modes": Mode.choices,
         "mode": request.GET.get("mode") if request.GET.get("mode") in Mode.values else Mode.SEMANTIC,
         "typed": request.GET.get("q", "").strip(),
-        "most": MOST_QUESTIONS,
     }
     try:
         other = _other(request, model)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from assets.filters import AssetFilterSet
 from assets.models import Asset
 from assets.paginator import DEEPEST
-from search.language import MOST_CHARACTERS, Kind
+from search.language import Kind
 from search.query import REFERENCES, InvalidQuery, Mode, SearchQuery, Sort
 
 PAGE_SIZE = 48
@@ -62,8 +62,6 @@ class Problem(NamedTuple):
 
 class Asked:
     """What the parameters of an address ask for; ``query`` is None when ``errors`` (by parameter) say why."""
-
-    most_characters = MOST_CHARACTERS
 
     def __init__(self, params: QueryDict) -> None:
         self.params = filled(params)

@@ -19,13 +19,6 @@ from tests.support.films import document, empty_pages, scenes
 
 
 @pytest.fixture
-def sandbox():
-    sandbox = Sandbox(Limits(processes=1))
-    yield sandbox
-    sandbox.close()
-
-
-@pytest.fixture
 def decode(sandbox: Sandbox, tmp_path: Path):
     def decode(data: bytes, **options: Any) -> Decoded:
         (tmp_path / "document").write_bytes(data)

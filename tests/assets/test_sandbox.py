@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.imaging.sandbox import Decoded, Limits, Sandbox
-
-
-@pytest.fixture
-def two_decoders():
-    sandbox = Sandbox(Limits(processes=2))
-    yield sandbox
-    sandbox.close()
+from assets.imaging.sandbox import Decoded, Sandbox
 
 
 @pytest.fixture
@@ -27,16 +20,16 @@ def decoding(sandbox: Sandbox, path: Path) -> Callable[[], Decoded]:
     return partial(sandbox.decode, path, presets={}, side=32, max_pixels=10**6)
 
 
-def test_there_are_never_more_children_than_there_may_be(two_decoders, path):
-    begun = [two_decoders.submit(decoding(two_decoders, path)) for _number in range(12)]
+def test_there_are_never_more_children_than_there_may_be(sandbox, path):
+    begun = [sandbox.submit(decoding(sandbox, path)) for _number in range(12)]
     assert {future.result().picture.size for future in begun} == {(44, 33)}
-    assert two_decoders._idle.qsize() <= 2
+    assert sandbox._idle.qsize() <= sandbox.limits.processes
 
 
-def test_files_that_wait_for_a_storage_keep_no_decoder_from_others(two_decoders, path):
+def test_files_that_wait_for_a_storage_keep_no_decoder_from_others(sandbox, path):
     answered = threading.Event()
-    waiting = [two_decoders.submit(answered.wait, 60) for _ in range(2)]
-    decoded = two_decoders.submit(decoding(two_decoders, path))
+    waiting = [sandbox.submit(answered.wait, 60) for _ in range(2)]
+    decoded = sandbox.submit(decoding(sandbox, path))
     assert decoded.result(timeout=30).width == 64
     answered.set()
     assert all(future.result() for future in waiting)

@@ -36,13 +36,6 @@ def plain(*colours: str) -> list[Image.Image]:
 
 
 @pytest.fixture
-def sandbox():
-    sandbox = Sandbox(Limits(processes=1))
-    yield sandbox
-    sandbox.close()
-
-
-@pytest.fixture
 def decode(sandbox: Sandbox, tmp_path: Path):
     def decode(data: bytes, mime_type: str = "video/mp4", **options: Any) -> Decoded:
         (tmp_path / "film").write_bytes(data)
