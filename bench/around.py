@@ -9,11 +9,14 @@ from typing import Any
 from bench import growth, strategies
 from bench.corpus import Corpus
 from bench.naive import TABLE, hand_written_index, make_naive, page_of_50
+from bench.table import Line
 
 EDITED = 2000
 
+Sides = tuple[float, float, float | None]  # ours, naive, limit
 
-def rows(corpus: Corpus, quick: bool = False) -> Iterator[str]:
+
+def rows(corpus: Corpus, quick: bool = False) -> Iterator[Line]:
     """Yield the lines of the second table."""
     from django.db import connection
 
@@ -30,10 +33,9 @@ def rows(corpus: Corpus, quick: bool = False) -> Iterator[str]:
         yield from _growth(corpus)
 
 
-def _line(name: str, values: tuple[float, float, float], ratio: float, goal: float, form: str = "{:.1f} ms") -> str:
-    ours, naive, limit = ("—" if math.isnan(value) else form.format(value) for value in values)
-    met = "met" if ratio <= goal else "MISSED"
-    return f"{name:52}{ours:>12}{naive:>12}{limit:>12}{ratio:9.3f}{f'≤ {goal}':>9}  {met}"
+def _line(name: str, sides: Sides, ratio: float, goal: float, form: str = "{:.1f} ms") -> Line:
+    ours, naive, limit = sides
+    return Line(name, ours, ratio, goal, at_least=False, naive=naive, limit=limit, form=form)
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -42,7 +44,7 @@ def _timed(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def _endpoint(model_id: int, rounds: int) -> Iterator[str]:
+def _endpoint(model_id: int, rounds: int) -> Iterator[Line]:
     """A page of 50 through the API, its query vector cached, and one statement that fetches the same fields."""
     from django.contrib.auth.models import User
     from django.test import Client
@@ -79,7 +81,7 @@ def _check(response: Any) -> None:
     assert len(response.json()["results"]) == 50
 
 
-def _formatting(corpus: Corpus) -> str:
+def _formatting(corpus: Corpus) -> Line:
     """Writing the query vector into the statement, as a share of a ranking over the whole library."""
     from pgvector import HalfVector
 
@@ -92,10 +94,12 @@ def _formatting(corpus: Corpus) -> str:
         ours.append(_timed(lambda v=vector: ranking._distance(v, corpus.model)))
         naive.append(_timed(lambda v=vector: HalfVector(v).to_text()))
     share = [100 * statistics.median(times) / statistics.median(whole) for times in (ours, naive)]
-    return _line("query vector's formatting, share of a search", (*share, math.nan), share[0] / 100, 0.02, "{:.2f} %")
+    return _line(
+        "query vector's formatting, share of a search", (share[0], share[1], None), share[0] / 100, 0.02, "{:.2f} %"
+    )
 
 
-def _edits(rounds: int) -> str:
+def _edits(rounds: int) -> Line:
     """UPDATE of 2,000 assets' descriptions with all vectors there, without any, and in a table that has both."""
     from django.db import connection, transaction
 
@@ -120,7 +124,7 @@ def _edits(rounds: int) -> str:
     return _line(f"UPDATE of {EDITED:,} assets with vectors ÷ without", sides, sides[0] / sides[2], 1.2)
 
 
-def _bytes(count: int) -> str:
+def _bytes(count: int) -> Line:
     from django.db import connection
 
     from search.models import EmbeddingModel
@@ -132,10 +136,10 @@ def _bytes(count: int) -> str:
             f" pg_table_size('{TABLE}') + pg_relation_size('{TABLE}_hnsw')"
         )
         ours, naive = (size / count for size in cursor.fetchone())
-    return _line("bytes per vector, heap + index ÷ stock", (ours, naive, math.nan), ours / naive, 0.5, "{:.0f} B")
+    return _line("bytes per vector, heap + index ÷ stock", (ours, naive, None), ours / naive, 0.5, "{:.0f} B")
 
 
-def _builds(corpus: Corpus, naive: float, rounds: int) -> str:
+def _builds(corpus: Corpus, naive: float, rounds: int) -> Line:
     from django.db import connection
 
     model = corpus.model
@@ -150,7 +154,7 @@ def _builds(corpus: Corpus, naive: float, rounds: int) -> str:
     return _line("index build ÷ hand-written SQL build", sides, sides[0] / sides[2], 1.05, "{:.1f} s")
 
 
-def _growth(corpus: Corpus) -> Iterator[str]:
+def _growth(corpus: Corpus) -> Iterator[Line]:
     large, few = growth.at_fixed_recall(corpus), len(corpus.vectors) // 10
     small = growth.of_another_size(few)
     for kind, goal in (("image", 0.3), ("text", 1.0)):

@@ -14,6 +14,7 @@ from statistics import geometric_mean
 
 from bench import around, strategies
 from bench.corpus import arguments, ensure
+from bench.table import HEAD
 
 GOAL, GOAL_FEW, GOAL_AGAINST = 0.95, 0.99, 0.90
 FEW = 20_000
@@ -82,7 +83,7 @@ def main() -> None:
     print(f"{options.rows} assets; exact up to {model.exact_rows or 'the default'} rows\n")
     met = filters(corpus, (10,) if options.quick else (10, 50))
     print(f"\n{sum(met)} of {len(met)} rows meet their goals\n")
-    print(f"{'':52}{'ours':>12}{'naive':>12}{'limit':>12}{'ratio':>9}{'goal':>9}")
+    print(HEAD)
     for row in around.rows(corpus, quick=options.quick):
         print(row, flush=True)
     print("\n" + (__doc__ or "").split("\n\n")[-1])
