@@ -1,6 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from search.api.ask import AskView, DescribeView
 from search.api.saved import JudgmentView, SavedSearchViewSet
 from search.api.views import SearchView
 
@@ -8,6 +9,8 @@ router = SimpleRouter()
 router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
 
 urlpatterns = [
+    path("ask/", AskView.as_view(), name="ask"),
+    path("assets/<int:pk>/describe/", DescribeView.as_view(), name="describe"),
     path("search/", SearchView.as_view(), name="search"),
     path("judgments/", JudgmentView.as_view(), name="judgments"),
     *router.urls,

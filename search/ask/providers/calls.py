@@ -1,0 +1,153 @@
+"""What both SDKs have in common, which are generated from one mould: their limits, their errors."""
+
+import importlib
+import logging
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from search.ask.errors import (
+    AskFailed,
+    BrokenOff,
+    NotConfigured,
+    Overloaded,
+    Refused,
+    TookTooLong,
+    Unreachable,
+    Unreadable,
+)
+from search.ask.setup import Setup
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5
+MOST_WAIT = 3600  # seconds that a service may tell people to wait
+
+
+def sdk(name: str) -> Any:
+    """Import an SDK; raise NotConfigured, naming the extra, where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        text = _("The Python package “%(name)s” is not installed: pip install 'django-dam[llm]'.")
+        raise NotConfigured(text % {"name": name}) from error
+
+
+@contextmanager
+def client(sdk: Any, kind: str, setup: Setup) -> Iterator[Any]:
+    """Yield a client of this SDK that asks once, follows nobody elsewhere, and ends in bounded time."""
+    import httpx2
+
+    seconds = settings.DAM_LLM_SECONDS
+    timeout = httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+    # No second try: it would hold one of a few threads for as long again, and a question may cost twice.
+    with httpx2.Client(timeout=timeout, follow_redirects=False) as http:
+        yield getattr(sdk, kind)(
+            api_key=setup.key, base_url=setup.url, timeout=timeout, max_retries=0, http_client=http
+        )
+
+
+@contextmanager
+def translated(sdk: Any, setup: Setup) -> Iterator[None]:
+    """Turn whatever the SDK and its transport raise into ``AskFailed``."""
+    import httpx2
+
+    try:
+        yield
+    except (sdk.APITimeoutError, httpx2.TimeoutException) as error:
+        _log(setup, error)
+        raise too_long(setup) from error
+    except sdk.APIStatusError as error:
+        _log(setup, error)
+        raise _of_status(setup, error) from error
+    except sdk.APIConnectionError as error:
+        _log(setup, error)
+        raise _unreachable(setup, error) from error
+    except httpx2.HTTPError as error:
+        _log(setup, error)
+        raise BrokenOff(_("The answer of %s broke off.") % setup.name) from error
+    except sdk.APIError as error:
+        _log(setup, error)
+        raise BrokenOff(_("%(model)s ended its answer with an error: %(said)s") % _said(setup, error)) from error
+    except (ValueError, TypeError, AttributeError, LookupError) as error:  # what came is not of this protocol
+        _log(setup, error)
+        raise Unreadable(_("%s answered with something that is not of its protocol.") % setup.name) from error
+
+
+class Deadline:
+    """When a whole answer has to be there, however slowly it comes."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._ends = time.monotonic() + settings.DAM_LLM_SECONDS
+
+    def check(self) -> None:
+        if time.monotonic() > self._ends:
+            raise too_long(self._setup)
+
+
+def too_long(setup: Setup) -> TookTooLong:
+    text = _("%(model)s did not answer within %(seconds)g seconds.")
+    return TookTooLong(text % {"model": setup.name, "seconds": settings.DAM_LLM_SECONDS})
+
+
+def not_of_protocol(setup: Setup) -> Unreadable:
+    return Unreadable(_("%s answered with something that is not of its protocol.") % setup.name)
+
+
+def _of_status(setup: Setup, error: Any) -> AskFailed:
+    status, said = error.status_code, _said(setup, error)
+    # An error within a stream has the status of its beginning, and says in words what kind it is.
+    kind = getattr(error, "type", None)
+    if status == 429 or kind == "rate_limit_error":
+        return Overloaded(_("%(model)s takes no more requests for now: %(said)s") % said, _wait(error))
+    if status in (503, 529) or kind == "overloaded_error":
+        return Overloaded(_("%(model)s has too much to do: %(said)s") % said, _wait(error))
+    if status in (401, 403):
+        return Refused(_("%s refuses the key: set another DAM_LLM_API_KEY.") % setup.name)
+    if status == 404:
+        return Refused(_("%(model)s is not known at %(url)s.") % {"model": setup.name, "url": setup.url})
+    if 300 <= status < 400:
+        return Refused(_("%(url)s sends requests elsewhere: set DAM_LLM_URL to where.") % {"url": setup.url})
+    if status >= 500:
+        return Unreachable(_("%(model)s failed: %(said)s") % said)
+    if status >= 400:
+        return Refused(_("%(model)s did not accept the request: %(said)s") % said)
+    return BrokenOff(_("%(model)s ended its answer with an error: %(said)s") % said)
+
+
+def _unreachable(setup: Setup, error: BaseException) -> Unreachable:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(cause) or "[SSL" in str(cause):
+            return Unreachable(
+                _("The secure connection to %s cannot be made; its certificate may be wrong.") % setup.url
+            )
+        cause = cause.__cause__ or cause.__context__
+    return Unreachable(_("%s cannot be reached.") % setup.url)
+
+
+def _said(setup: Setup, error: Any) -> dict[str, str]:
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    said = inner.get("message") if isinstance(inner, dict) else None
+    status = getattr(error, "status_code", None)
+    text = said if isinstance(said, str) and said else f"HTTP {status}" if status else _("no reason given")
+    return {"model": setup.name, "said": " ".join(text.split())[:200]}
+
+
+def _wait(error: Any) -> int:
+    try:
+        return max(1, min(MOST_WAIT, ceil(float(error.response.headers.get("retry-after", "")))))
+    except (ValueError, OverflowError):
+        return 30
+
+
+def _log(setup: Setup, error: Exception) -> None:
+    logger.warning("%s at %s: %s: %s", setup.name, setup.url, type(error).__name__, str(error)[:500])
