@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from assets.locks import only_one
 from assets.models import Asset, Collection
 from assets.paginator import DEEPEST
+from search import spaces
 from search.encoders import ModelUnavailable
 from search.language import Kind
 from search.models import NoActiveModel, SavedSearch
@@ -210,6 +211,8 @@ def checked_query(saved: SavedSearch, query: SearchQuery) -> str:
     there = Asset.objects.visible_to(saved.owner).filter(pk__in=wanted).values_list("pk", flat=True)
     if missing := sorted(wanted - set(there)):
         raise InvalidQuery({"like": [_("There is no asset %d.") % missing[0]]})
+    if query.space:
+        spaces.named(query)
     text = query.params().urlencode()
     if saved.collection_id is not None:
         _refuse_circle(saved.collection_id, text)

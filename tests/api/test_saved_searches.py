@@ -45,6 +45,11 @@ def test_a_reader_saves_a_search_and_reads_it(reader, user):
     assert reader.get(SAVED).json()["results"] == [created]
 
 
+def test_an_unknown_space_is_named(reader, small_space):
+    response = reader.post(SAVED, {"name": "cars", "query": "q=car&space=nowhere"})
+    assert errors(response) == {"query.space": "There is no space “nowhere”. There are: test-space."}
+
+
 def test_a_visitor_has_no_saved_searches(client_of, public):
     assert client_of().get(SAVED).status_code == 401
     assert client_of().post(SAVED, {"name": "a", "query": "q=a"}).status_code == 401

@@ -76,6 +76,15 @@ def test_an_asset_that_its_owner_cannot_see_is_refused(user: User, make_asset: C
     assert f"There is no asset {asset.pk}" in refusal(lambda: saved.save(user, "left", query(f"like={asset.pk}")))
 
 
+def test_a_space_that_is_not_there_is_refused_by_its_name(user: User, make_asset, give_vector) -> None:
+    give_vector(make_asset(), [1])
+    saved.save(user, "here", query("q=car&space=test-space"))
+    with pytest.raises(InvalidQuery) as refused:
+        saved.save(user, "nowhere", query("q=car&space=nowhere"))
+    assert refused.value.errors == {"space": ["There is no space “nowhere”. There are: test-space."]}
+    assert SavedSearch.objects.get().name == "here"
+
+
 def test_a_query_that_has_become_invalid_names_what_is_wrong(user: User) -> None:
     tag = Tag.named("truck")
     kept = saved.save(user, "trucks", query("tag=truck"))
