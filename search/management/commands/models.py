@@ -71,7 +71,7 @@ class Command(BaseCommand):
                 f"{row['percent']} %",
                 f"{row['uncovered']:,}",
                 f"{row['quarantined']:,}",
-                f"{row['index']} {_percent(row['index_percent'])}",
+                _index(row),
                 "" if row["per_minute"] is None else f"{row['per_minute']:,.0f}",
                 row["eta"] or "",
             )
@@ -186,6 +186,12 @@ def _row(model: EmbeddingModel, covered: Coverage, index: indexes.Index) -> dict
         "index": index.state.value,
         "index_percent": index.percent,
     }
+
+
+def _index(row: dict[str, Any]) -> str:
+    if row["index"] == indexes.IndexState.MISSING and row["embedded"] < indexes.LARGE:
+        return "not needed yet"
+    return f"{row['index']} {_percent(row['index_percent'])}"
 
 
 def _percent(value: float | None) -> str:
