@@ -12,3 +12,29 @@ def only_one(what: str) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [what])
         yield
+
+
+@contextmanager
+def alone(what: str) -> Iterator[bool]:
+    """Whether nobody else runs the block for the same ``what``, in any process; nobody waits for it.
+
+    The lock is the session's, so that it holds outside of transactions, and goes with the process.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [what])
+        (mine,) = cursor.fetchone()
+        try:
+            yield mine
+        finally:
+            if mine:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [what])
+
+
+# Those of some names that somebody runs ``alone``, for other statements: ``name`` is the column of the name.
+IS_HELD = """
+    EXISTS (
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
+        AND (classid::bigint << 32 | objid::bigint) = hashtextextended(name, 0)
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+"""

@@ -8,6 +8,7 @@ An asset is as near as the nearest of its vectors, that of the whole or of one o
 
 import json
 import math
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,6 +21,8 @@ from pgvector.django import HalfVectorField, L2Distance
 from psycopg.errors import QueryCanceled
 
 from assets.models import Asset
+from search.each_once import Found, Row, each_once, more
+from search.milvus import candidates
 from search.models import EmbeddingModel
 
 Assets = TypeVar("Assets", bound="QuerySet[Asset]")
@@ -51,10 +54,6 @@ class Neighbours(NamedTuple):
     mode: str
     planned: int
     segments: dict[int, int]
-
-
-# (asset id, distance, segment), as the statements of a ranking return them.
-Row = tuple[int, float, int]
 
 
 class _AsHalfvec(Func):
@@ -93,38 +92,45 @@ def neighbours(
     with connections[assets.db].cursor() as cursor:
         planned = _plan(cursor, sql, params)["Plans"][0]["Plan Rows"]  # of what the LIMIT takes its rows from
         if planned > exact_rows(model, count):
-            limit = count + EXTRA
-            for _try in range(TRIES):
-                rows = _by_index(ranked, distance, limit, planned, model.ef_search or EF_SEARCH)
-                if len(rows) < limit:
-                    break
-                nearest, last = _each_once(rows, count)
-                if len(nearest) == count and last + EXTRA <= limit:
-                    return _neighbours(nearest, "index", planned)
-                limit = _more(limit, len(nearest), count)
+            ef_search = model.ef_search or EF_SEARCH
+            if settings.DAM_INDEX == "milvus":
+                compare = partial(_of_embeddings, assets, vector, model)
+                found = candidates.nearest(assets, vector, count, model, ef_search, compare)
+            else:
+                found = _by_pgvector(ranked, distance, count, planned, ef_search)
+            if found:
+                return _neighbours(found, "index", planned)
         limit = count
         while True:
             cursor.execute(sql, params)
             rows = cursor.fetchall()
-            nearest, _last = _each_once(rows, count)
+            nearest, _last = each_once(rows, count)
             if len(nearest) == count or len(rows) < limit:
                 return _neighbours(nearest, "exact", planned)
-            limit = _more(limit, len(nearest), count)
+            limit = more(limit, len(nearest), count)
             sql, params = exact[:limit].query.sql_with_params()
 
 
-def _each_once(rows: list[Row], count: int) -> tuple[dict[int, Row], int]:
-    """Return the first ``count`` assets of sorted rows, each with its nearest row, and how many rows that took."""
-    nearest: dict[int, Row] = {}
-    for place, row in enumerate(rows, start=1):
-        if nearest.setdefault(row[0], row) is row and len(nearest) == count:
-            return nearest, place
-    return nearest, len(rows)
+def _by_pgvector(ranked: "QuerySet[Asset]", distance: Func, count: int, planned: int, ef_search: int) -> dict[int, Row]:
+    """Return the nearest by asset, or nothing where the index comes back short."""
+    limit = count + EXTRA
+    for _try in range(TRIES):
+        rows = _by_index(ranked, distance, limit, planned, ef_search)
+        if len(rows) < limit:
+            break
+        nearest, last = each_once(rows, count)
+        if len(nearest) == count and last + EXTRA <= limit:
+            return nearest
+        limit = more(limit, len(nearest), count)
+    return {}
 
 
-def _more(limit: int, found: int, count: int) -> int:
-    """Return how many rows to ask for, after ``limit`` of them were of ``found`` assets alone."""
-    return max(2 * limit, math.ceil(1.5 * limit * count / max(found, 1)))
+def _of_embeddings(assets: "QuerySet[Asset]", vector: np.ndarray, model: EmbeddingModel, ids: set[int]) -> list[Found]:
+    """Return those of these embeddings that are of ``assets``, nearest first."""
+    ranked = _joined(assets, Q(embeddings__model_id=model.pk, embeddings__pk__in=ids))
+    ranked = ranked.annotate(distance=_Unindexable(_distance(vector, model)), _segment=F("_embedding__segment"))
+    rows = ranked.values_list("pk", "distance", "_segment", "_embedding__pk").order_by()
+    return sorted((Found(*row) for row in rows), key=lambda row: (row.distance, row.asset, row.segment))
 
 
 def _neighbours(nearest: dict[int, Row], mode: str, planned: int) -> Neighbours:
