@@ -264,6 +264,15 @@ DAM_LLM_USER_TOKENS = env.int("DAM_LLM_USER_TOKENS", default=1_000_000)
 DAM_LLM_REQUESTS = env.int("DAM_LLM_REQUESTS", default=1000)
 DAM_LLM_TOKENS = env.int("DAM_LLM_TOKENS", default=10_000_000)
 
+# --- SQL ------------------------------------------------------------------------------------------------------------
+# The console for superusers, in the admin and at /api/v1/sql/ (docs/sql.md); `manage.py sql` is there without it.
+DAM_SQL_CONSOLE = env.bool("DAM_SQL_CONSOLE", default=False)
+DAM_SQL_SECONDS = env.float("DAM_SQL_SECONDS", default=10)  # that a statement may take
+DAM_SQL_ROWS = env.int("DAM_SQL_ROWS", default=1000)  # the most rows of an answer
+# How its role signs in to a database that is not the embedded one, where the default (role dam_sql, with a password
+# that `manage.py install_sql` sets) does not do.
+DAM_SQL_DATABASE = env.db("DAM_SQL_DATABASE_URL") if env.str("DAM_SQL_DATABASE_URL", default="") else None
+
 # --- Celery ---------------------------------------------------------------------------------------------------------
 # The database is the truth and the broker only a doorbell (docs/decisions/0003): nothing is lost with the broker.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="pgmq://localhost")

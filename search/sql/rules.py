@@ -1,0 +1,106 @@
+"""What a statement of the console may be, told from its words: so that what is refused is refused with its reason.
+
+The role, its read-only transaction and the time limit are what keep the library safe. These rules are about what a role
+may always do in PostgreSQL, whoever it is: sleep, take locks, change settings (``dam.user_id`` among them), run SQL that
+stands in a string. All of that is done by volatile functions or by statements that are no queries.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from search.sql.lexer import Statement, Token, Unterminated, code, name_of, place, statements
+
+QUERIES = ("select", "with", "values", "table", "explain", "show")
+LONGEST = 100_000  # characters of a statement
+MOST_TEXTS = 100  # of which the vectors are made for one statement
+
+# Volatile, but of no effect on anything else.
+HARMLESS = {
+    *("random", "random_normal", "setseed", "gen_random_uuid", "uuidv4", "uuidv7"),
+    *("clock_timestamp", "timeofday", "pg_column_compression", "pg_column_toast_chunk_id"),
+}
+
+_VOLATILE = "SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v' AND proname = ANY(%s)"
+
+
+class SqlError(Exception):
+    """A statement that was refused, or failed, or may not be run; ``hint`` and the place may be missing.
+
+    ``line`` and ``column`` count from 1 in the text that was given.
+    """
+
+    def __init__(self, message: str, hint: str = "", line: int | None = None, column: int | None = None) -> None:
+        self.message, self.hint, self.line, self.column = message, hint, line, column
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, column {self.column}: " if self.line else ""
+        return f"{where}{self.message}" + (f"\n{self.hint}" if self.hint else "")
+
+    @classmethod
+    def at(cls, sql: str, position: int, message: str, hint: str = "") -> "SqlError":
+        return cls(message, hint, *place(sql, position))
+
+
+def parted(sql: str) -> list[Statement]:
+    """Return the statements of a text; raise SqlError where that cannot be told."""
+    if len(sql) > LONGEST:
+        raise SqlError(f"The statement has {len(sql):,} characters; at most {LONGEST:,} are taken.")
+    for at, character in enumerate(sql):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            raise SqlError.at(sql, at, "The statement has a character in it that PostgreSQL has not.")
+    try:
+        return statements(sql)
+    except Unterminated as error:
+        raise SqlError.at(sql, error.start, f"This {error.what} is not closed.") from error
+
+
+def one_query(sql: str) -> Statement:
+    """Return the one statement of a text, if it is a query; else raise SqlError."""
+    found = parted(sql)
+    if not found:
+        raise SqlError("There is no statement.")
+    if len(found) > 1:
+        raise SqlError.at(sql, found[1].start, "One statement at a time: here a second one begins.")
+    words = code(found[0].sql)
+    first = next((token for token in words if token.text != "("), words[0])
+    if first.kind != "name" or name_of(first) not in QUERIES:
+        shown = first.text.upper() if first.kind == "name" else first.text
+        allowed = ", ".join(name.upper() for name in QUERIES)
+        raise SqlError.at(
+            sql, found[0].start + first.start, f"{shown[:40]} is not run here.", f"A statement begins with {allowed}."
+        )
+    return found[0]
+
+
+def refuse_effects(cursor: Any, statement: Statement, sql: str) -> None:
+    """Raise SqlError for a call of a function that has effects, or whose effects PostgreSQL does not rule out."""
+    called: dict[str, int] = {}
+    for name, opening in _pairs(code(statement.sql)):
+        if name.kind == "name" and name.text[:2].lower() == "u&":
+            raise SqlError.at(sql, statement.start + name.start, "Write names without U&.")
+        if name.kind == "name" and opening.text == "(":
+            called.setdefault(name_of(name), statement.start + name.start)
+    volatile = {name for (name,) in cursor.execute(_VOLATILE, [list(called)])} - HARMLESS
+    if volatile:
+        name = min(volatile, key=lambda name: called[name])
+        hint = "Functions are called here that read, and do nothing else (those that PostgreSQL calls volatile are not)."
+        raise SqlError.at(sql, called[name], f"{name}() is not called here.", hint)
+
+
+def literal_texts(statement: Statement) -> list[str]:
+    """Return, as they are written, the string literals that a statement calls clip_text_embedding with, each once."""
+    found: dict[str, None] = {}
+    words = [*code(statement.sql), Token("other", "", len(statement.sql))]
+    for at, (name, opening) in enumerate(_pairs(words)):
+        if name.kind != "name" or name_of(name) != "clip_text_embedding" or opening.text != "(":
+            continue
+        literal, after = words[at + 2], words[min(at + 3, len(words) - 1)]
+        # 'a' || 'b' is no literal; 'a'::text is one.
+        if literal.kind == "string" and literal.text[0] not in "bBxX" and after.text in (")", ":"):
+            found[literal.text] = None
+    return list(found)
+
+
+def _pairs(words: list[Token]) -> Iterator[tuple[Token, Token]]:
+    return zip(words, words[1:], strict=False)
