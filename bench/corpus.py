@@ -99,8 +99,8 @@ ASSET_COLUMNS = [
 ]
 VECTOR_TYPES = ["int8", "int8", "int4", "varchar", "int2", "text", "halfvec"]
 RENDITIONS = """
-INSERT INTO {table} (asset_id, preset, file, mime_type, width, height, size)
-SELECT id, preset, preset || '/' || sha256 || '.webp', 'image/webp', side, side, side * 40
+INSERT INTO {table} (asset_id, preset, segment, file, mime_type, width, height, size)
+SELECT id, preset, 0, preset || '/' || sha256 || '.webp', 'image/webp', side, side, side * 40
 FROM assets_asset, (VALUES ('preview', 1024), ('thumbnail', 320)) AS presets (preset, side)
 """
 
