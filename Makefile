@@ -9,7 +9,7 @@ up: $(VENV)/.installed
 	exec $(BIN)/python manage.py up $(ARGS)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 # The long fault runs (some 30 minutes) with their times; `make test` runs short ones (FAULTS=long is the difference).
 faults: $(VENV)/.installed-test

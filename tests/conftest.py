@@ -25,7 +25,7 @@ from assets.models import Asset
 from dam.broker import transport_options
 from search.models import Embedding, EmbeddingModel
 
-pytest_plugins = ["tests.support.s3"]
+pytest_plugins = ["tests.support.s3", "tests.support.side_by_side"]
 _seed = itertools.count()
 
 

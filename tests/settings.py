@@ -9,7 +9,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-if "DAM_DATA_DIR" not in os.environ:
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes as cores: more threads would only wait
+
+if "DAM_DATA_DIR" not in os.environ:  # the controlling process, alone or of several, whose environment others inherit
     data_dir = Path(tempfile.mkdtemp(prefix="dam-test-"))
     os.environ["DAM_DATA_DIR"] = str(data_dir)
     from dam import postgres

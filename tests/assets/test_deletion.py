@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from assets.models import Asset, Rendition
 from assets.preparation import prepare_batch
+from tests.support.concurrency import somebody_waits_for_a_lock
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,7 +66,7 @@ def test_deleting_waits_for_a_worker_that_stores_renditions(make_asset, files, m
         """Runs between the row's update and the renditions' insert, in the worker's transaction."""
         threads.append(Thread(target=in_a_thread))
         threads[0].start()
-        wait_until(_somebody_waits_for_a_lock, "the deletion to wait")
+        wait_until(somebody_waits_for_a_lock, "the deletion to wait")
         return insert(rows, **options)
 
     insert = Rendition.objects.bulk_create
@@ -75,9 +76,3 @@ def test_deleting_waits_for_a_worker_that_stores_renditions(make_asset, files, m
     assert errors == []
     assert not Asset.objects.exists()
     assert stored(files) == 0
-
-
-def _somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return cursor.fetchone()[0] > 0

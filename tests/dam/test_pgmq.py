@@ -41,7 +41,8 @@ def test_a_message_whose_acknowledgement_is_lost_does_not_keep_others_from_comin
 def test_connections_that_ended_with_the_server_are_replaced(queue):
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(pg_terminate_backend(pid, 2000)) FROM pg_stat_activity WHERE application_name = 'dam broker'"
+            "SELECT count(pg_terminate_backend(pid, 2000)) FROM pg_stat_activity"
+            " WHERE application_name = 'dam broker' AND datname = current_database()"
         )
         assert cursor.fetchone()[0] > 0
     queue.put("rings")

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from assets.models import Asset, Tag
 from search.models import AssetText
-from tests.support.concurrency import meanwhile
+from tests.support.concurrency import meanwhile, somebody_waits_for_a_lock
 
 
 def words(asset: Asset) -> set[str]:
@@ -228,11 +228,8 @@ def during() -> Callable[..., None]:
 
 def wait_until_blocked(thread: Thread) -> None:
     """Return once another connection waits for a lock, or the thread has ended."""
-    while thread.is_alive():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
+    while thread.is_alive() and not somebody_waits_for_a_lock():
+        pass
 
 
 @pytest.mark.django_db(transaction=True)
@@ -362,12 +359,10 @@ def test_who_saves_an_asset_and_then_its_tags_does_not_lock_out_who_renames_a_ta
         asset.title = "title"
         asset.save()
         saved.set()
-        with connection.cursor() as cursor:  # until the other one waits for its turn
-            for _attempt in range(200):
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-                if cursor.fetchone()[0]:
-                    break
-                renaming.join(0.05)
+        for _attempt in range(200):  # until the other one waits for its turn
+            if somebody_waits_for_a_lock():
+                break
+            renaming.join(0.05)
         asset.tags.add(other)
     renaming.join(20)
     assert errors == []
