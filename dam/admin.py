@@ -43,6 +43,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             (_("Embedding status"), "monitoring", "search_status", "search.view_embeddingmodel"),
             (_("Embeddings"), "scatter_plot", "search_embedding_changelist", "search.view_embedding"),
             (_("Embedding models"), "neurology", "search_embeddingmodel_changelist", "search.view_embeddingmodel"),
+            (_("Questions"), "forum", "search_ask_changelist", "search.view_ask"),
             (_("Judgments"), "thumbs_up_down", "search_judgment_changelist", "search.view_judgment"),
         ],
         _("Access"): [

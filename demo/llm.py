@@ -129,6 +129,9 @@ class Server(ThreadingHTTPServer):
         self.answer, self.pause = answer, pause
         self.requests: list[Request] = []
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Be silent: whoever asked has gone."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"

@@ -25,6 +25,7 @@ from assets.admin.filters import cleaned
 from assets.ledger import State
 from assets.models import Asset
 from assets.querysets import AssetQuerySet
+from search.admin.ask import DescribeMixin
 from search.admin.asset_ledger import LedgerMixin
 from search.admin.suggestions import SuggestionsMixin
 from search.encoders import ModelUnavailable
@@ -150,7 +151,7 @@ admin.site.unregister(Asset)
 
 
 @admin.register(Asset)
-class SemanticAssetAdmin(LedgerMixin, SuggestionsMixin, AssetAdmin):
+class SemanticAssetAdmin(LedgerMixin, SuggestionsMixin, DescribeMixin, AssetAdmin):
     actions = (*AssetAdmin.actions, embed_again)
     search_help_text = _("Describe what to look for")
     list_filter = (*AssetAdmin.list_filter, EmbeddingFilter)

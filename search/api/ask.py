@@ -54,6 +54,7 @@ class _Citation(serializers.Serializer):
     id = serializers.IntegerField()
     title = serializers.CharField()
     url = serializers.CharField(help_text="The asset's page.")
+    thumbnail = serializers.CharField()
 
 
 class _Statement(serializers.Serializer):
@@ -105,7 +106,7 @@ class AskView(_Asking):
     @extend_schema(request={"application/json": dict[str, Any]}, responses=AnswerSerializer)
     def post(self, request: Any) -> HttpResponseBase:
         streamed, question = self._read(request)
-        wire = Wire(question, lambda asset: request.build_absolute_uri(asset.get_absolute_url()))
+        wire = Wire(question, request.build_absolute_uri("/").rstrip("/"))
         with answered(), failing():
             self._count_pictures(question)
             events = ask(question, request.user)

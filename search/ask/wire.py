@@ -1,20 +1,18 @@
 """What happens while a question is answered, as plain values for JSON."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from assets.models import Asset
+from assets.addresses import rendition_url
 from search.ask.answer import Statement
 from search.ask.asking import Begun, Event, Question
 
-Link = Callable[[Asset], str]
-
 
 class Wire:
-    """Writes events down; ``link`` gives the address of an asset's page, and nothing else is ever a link."""
+    """Writes events down. Links go to assets' pages, below ``root``, and nowhere else."""
 
-    def __init__(self, question: Question, link: Link) -> None:
-        self._question, self._link = question, link
+    def __init__(self, question: Question, root: str = "") -> None:
+        self._question, self._root = question, root
         self._cited: dict[int, dict[str, Any]] = {}
 
     def events(self, events: Iterable[Event]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -44,7 +42,8 @@ class Wire:
                         "number": one.number,
                         "id": one.asset.pk,
                         "title": str(one.asset),
-                        "url": self._link(one.asset),
+                        "url": self._root + one.asset.get_absolute_url(),
+                        "thumbnail": self._root + rendition_url(one.asset.pk, "thumbnail"),
                     }
                     for one in event.pictures
                 }

@@ -15,6 +15,7 @@ from assets.querysets import AssetQuerySet
 from search.encoders import ModelUnavailable
 from search.language import Kind
 from search.models import NoActiveModel
+from search.page import ask
 from search.page.asked import LAST_PAGE, PAGE_SIZE, Asked, words_alone
 from search.page.cards import cards
 from search.page.chips import address, cleared, filter_chips, link, part_chips, space_chips, title
@@ -164,6 +165,7 @@ def _results(request: HttpRequest, asked: Asked, found: Results, page: Page) -> 
         "cleared": cleared(query),
         "savable": can_be_saved(query, request.user),
         "empty": "" if page else _why_empty(found, visible),
+        **ask.box(query),
     }
 
 

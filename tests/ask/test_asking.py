@@ -84,7 +84,8 @@ def test_the_model_is_shown_pictures_scaled_and_without_a_word_of_the_file(
     assert post().status_code == 200
     (sent,) = server.requests[0].pictures
     data = b64decode(sent)
-    assert b"secret" not in data and b"Exif" not in data
+    assert b"secret" not in data
+    assert b"Exif" not in data
     with Image.open(BytesIO(data)) as seen:
         assert (seen.format, seen.mode, seen.size) == ("JPEG", "RGB", (100, 50))
         assert not seen.getexif()
@@ -169,7 +170,8 @@ def test_a_question_that_cannot_be_understood_names_the_parameter(
     response = reader.post("/api/v1/ask/", body, content_type="application/json")
     assert response.status_code == 400, response.content
     assert field in {error["field"] for error in response.json()["errors"]}
-    assert server.requests == [] and not Ask.objects.exists()
+    assert server.requests == []
+    assert not Ask.objects.exists()
 
 
 @pytest.mark.parametrize("body", ["[]", '"a"', "{", "[[", "null"])
