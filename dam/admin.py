@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -45,6 +46,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             (_("Embedding models"), "neurology", "search_embeddingmodel_changelist", "search.view_embeddingmodel"),
             (_("Questions"), "forum", "search_ask_changelist", "search.view_ask"),
             (_("Judgments"), "thumbs_up_down", "search_judgment_changelist", "search.view_judgment"),
+            # No such permission can be given: superusers have it.
+            *[(_("SQL"), "terminal", "search_sql", "search.run_sql")] * settings.DAM_SQL_CONSOLE,
         ],
         _("Access"): [
             (_("Users"), "person", "auth_user_changelist", "auth.view_user"),

@@ -18,6 +18,7 @@ from assets.admin.display import day
 from search import ranking
 from search.admin.add_model import add_model
 from search.admin.compare import compare
+from search.admin.console import sql_console
 from search.admin.panel import Panel, panels
 from search.admin.status import status
 from search.admin.steps import take
@@ -71,6 +72,7 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("status/", wrap(self.status_view), name="search_status"),
+            path("sql/", wrap(self.sql_view), name="search_sql"),
             path("<int:pk>/progress/", wrap(self.progress_view), name="search_model_progress"),
             path("<int:pk>/compare/", wrap(self.compare_view), name="search_model_compare"),
             path("<int:pk>/step/<slug:step>/", wrap(self.step_view), name="search_model_step"),
@@ -79,6 +81,9 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
 
     def status_view(self, request: HttpRequest) -> HttpResponse:
         return status(self, request)
+
+    def sql_view(self, request: HttpRequest) -> HttpResponse:
+        return sql_console(self, request)
 
     def step_view(self, request: HttpRequest, pk: int, step: str) -> HttpResponse:
         return take(self, request, pk, step)

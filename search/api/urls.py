@@ -3,6 +3,7 @@ from rest_framework.routers import SimpleRouter
 
 from search.api.ask import AskView, DescribeView
 from search.api.saved import JudgmentView, SavedSearchViewSet
+from search.api.sql import SqlView
 from search.api.views import SearchView
 
 router = SimpleRouter()
@@ -12,6 +13,7 @@ urlpatterns = [
     path("ask/", AskView.as_view(), name="ask"),
     path("assets/<int:pk>/describe/", DescribeView.as_view(), name="describe"),
     path("search/", SearchView.as_view(), name="search"),
+    path("sql/", SqlView.as_view(), name="sql"),
     path("judgments/", JudgmentView.as_view(), name="judgments"),
     *router.urls,
 ]

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.utils.translation import gettext as _
 from psycopg.adapt import Transformer
 from psycopg.pq import DiagnosticField, ExecStatus, Format, TransactionStatus
 
@@ -27,9 +28,9 @@ MOST_BYTES = 32 * 1024 * 1024  # of an answer, as the server sends it
 LATE = 5.0  # seconds after the server's own limit at which it is no longer waited for
 
 # What becomes a value of Python and of JSON; everything else stays as PostgreSQL writes it.
-NATIVE = {
-    psycopg.postgres.types[name].oid for name in ("bool", "int2", "int4", "int8", "oid", "float4", "float8")
-} | {psycopg.postgres.types[name].array_oid for name in ("text", "varchar", "int4", "int8", "float4", "float8")}
+NATIVE = {psycopg.postgres.types[name].oid for name in ("bool", "int2", "int4", "int8", "oid", "float4", "float8")} | {
+    psycopg.postgres.types[name].array_oid for name in ("text", "varchar", "int4", "int8", "float4", "float8")
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class Answer:
     rows: list[tuple[Any, ...]]
     truncated: bool
     took_ms: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "columns": self.columns,
+            "rows": self.rows,
+            "row_count": len(self.rows),
+            "truncated": self.truncated,
+            "took_ms": self.took_ms,
+        }
 
 
 def run(sql: str, asked_by: dict[str, str], who: str) -> Answer:
@@ -71,7 +81,8 @@ def _make_vectors(connection: psycopg.Connection, statement: Statement) -> None:
     if not literals:
         return
     if len(literals) > rules.MOST_TEXTS:
-        raise SqlError(f"The statement names {len(literals)} texts; at most {rules.MOST_TEXTS} are made vectors of.")
+        numbers = {"count": len(literals), "most": rules.MOST_TEXTS}
+        raise SqlError(_("The statement names %(count)d texts; at most %(most)d are made vectors of.") % numbers)
     texts = connection.execute("SELECT " + ", ".join(literals)).fetchone()  # type: ignore[arg-type]
     model = EmbeddingModel.objects.active()
     for text in filter(str.strip, texts or ()):
@@ -112,7 +123,7 @@ def _results(connection: psycopg.Connection, sql: str) -> Iterator[Any]:
             _wait(arrives, deadline)
             received += int.from_bytes(fcntl.ioctl(server.socket, termios.FIONREAD, bytes(4)), "little")
             if received > MOST_BYTES:
-                raise SqlError(f"The answer has more than {MOST_BYTES // 1024**2} MB.", "Select less of it.")
+                raise SqlError(_("The answer has more than %d MB.") % (MOST_BYTES // 1024**2), _("Select less of it."))
             server.consume_input()
         result = server.get_result()
         if result is None:
@@ -122,7 +133,7 @@ def _results(connection: psycopg.Connection, sql: str) -> Iterator[Any]:
 
 def _wait(arrives: Any, deadline: float) -> None:
     if not arrives.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
-        raise SqlError("The database does not answer.")
+        raise SqlError(_("The database does not answer."))
 
 
 def _row(connection: psycopg.Connection, result: Any) -> tuple[Any, ...]:
@@ -147,9 +158,9 @@ def _error(result: Any, statement: Statement, sql: str) -> SqlError:
         for name in (DiagnosticField.MESSAGE_PRIMARY, DiagnosticField.MESSAGE_HINT, DiagnosticField.SQLSTATE)
     )
     if state == "57014":
-        message = f"The statement was stopped after {settings.DAM_SQL_SECONDS:g} seconds (DAM_SQL_SECONDS)."
+        message = _("The statement was stopped after %g seconds (DAM_SQL_SECONDS).") % settings.DAM_SQL_SECONDS
     elif state == "42501":
-        hint = "Only the views and functions of the schema dam_sql are open here."
+        hint = _("Only the views and functions of the schema dam_sql are open here.")
     elif detail := field(DiagnosticField.MESSAGE_DETAIL):
         hint = f"{detail} {hint}".strip()
     position = field(DiagnosticField.STATEMENT_POSITION)

@@ -8,6 +8,8 @@ stands in a string. All of that is done by volatile functions or by statements t
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from search.sql.lexer import Statement, Token, Unterminated, code, name_of, place, statements
 
 QUERIES = ("select", "with", "values", "table", "explain", "show")
@@ -34,7 +36,7 @@ class SqlError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        where = f"line {self.line}, column {self.column}: " if self.line else ""
+        where = _("line %d, column %d: ") % (self.line, self.column) if self.line else ""
         return f"{where}{self.message}" + (f"\n{self.hint}" if self.hint else "")
 
     @classmethod
@@ -45,31 +47,31 @@ class SqlError(Exception):
 def parted(sql: str) -> list[Statement]:
     """Return the statements of a text; raise SqlError where that cannot be told."""
     if len(sql) > LONGEST:
-        raise SqlError(f"The statement has {len(sql):,} characters; at most {LONGEST:,} are taken.")
+        numbers = {"count": f"{len(sql):,}", "most": f"{LONGEST:,}"}
+        raise SqlError(_("The statement has %(count)s characters; at most %(most)s are taken.") % numbers)
     for at, character in enumerate(sql):
         if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise SqlError.at(sql, at, "The statement has a character in it that PostgreSQL has not.")
+            raise SqlError.at(sql, at, _("The statement has a character in it that PostgreSQL has not."))
     try:
         return statements(sql)
     except Unterminated as error:
-        raise SqlError.at(sql, error.start, f"This {error.what} is not closed.") from error
+        raise SqlError.at(sql, error.start, _("What begins here is not closed: %s.") % error.what) from error
 
 
 def one_query(sql: str) -> Statement:
     """Return the one statement of a text, if it is a query; else raise SqlError."""
     found = parted(sql)
     if not found:
-        raise SqlError("There is no statement.")
+        raise SqlError(_("There is no statement."))
     if len(found) > 1:
-        raise SqlError.at(sql, found[1].start, "One statement at a time: here a second one begins.")
+        raise SqlError.at(sql, found[1].start, _("One statement at a time: here a second one begins."))
     words = code(found[0].sql)
     first = next((token for token in words if token.text != "("), words[0])
     if first.kind != "name" or name_of(first) not in QUERIES:
         shown = first.text.upper() if first.kind == "name" else first.text
         allowed = ", ".join(name.upper() for name in QUERIES)
-        raise SqlError.at(
-            sql, found[0].start + first.start, f"{shown[:40]} is not run here.", f"A statement begins with {allowed}."
-        )
+        message, hint = _("%s is not run here.") % shown[:40], _("A statement begins with %s.") % allowed
+        raise SqlError.at(sql, found[0].start + first.start, message, hint)
     return found[0]
 
 
@@ -78,14 +80,15 @@ def refuse_effects(cursor: Any, statement: Statement, sql: str) -> None:
     called: dict[str, int] = {}
     for name, opening in _pairs(code(statement.sql)):
         if name.kind == "name" and name.text[:2].lower() == "u&":
-            raise SqlError.at(sql, statement.start + name.start, "Write names without U&.")
+            raise SqlError.at(sql, statement.start + name.start, _("Write names without U&."))
         if name.kind == "name" and opening.text == "(":
             called.setdefault(name_of(name), statement.start + name.start)
     volatile = {name for (name,) in cursor.execute(_VOLATILE, [list(called)])} - HARMLESS
     if volatile:
         name = min(volatile, key=lambda name: called[name])
-        hint = "Functions are called here that read, and do nothing else (those that PostgreSQL calls volatile are not)."
-        raise SqlError.at(sql, called[name], f"{name}() is not called here.", hint)
+        message = _("%s() is not called here.") % name
+        hint = _("Only functions that read and do nothing else are (none that PostgreSQL calls volatile).")
+        raise SqlError.at(sql, called[name], message, hint)
 
 
 def literal_texts(statement: Statement) -> list[str]:

@@ -10,8 +10,12 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 ROLE = "dam_sql"
+NOT_OF_LIBPQ = ("pool", "options", "assume_role", "isolation_level", "server_side_binding")
+# The rights of who has the server itself.
+EVERYTHING = {"dam.user_id": "", "dam.public_read": "on"}
 
 
 class NoSession(Exception):
@@ -19,15 +23,12 @@ class NoSession(Exception):
 
 
 def rights(user: Any) -> dict[str, str]:
-    """Return the settings of a session in which dam_sql shows what ``user`` may see; for None all of the library.
+    """Return the settings of a session in which dam_sql shows what ``user`` may see; None: nobody has signed in.
 
     The one translation of a user into them; what they mean is ``dam_sql.sees_library``.
     """
     user = user or AnonymousUser()
     return {"dam.user_id": str(user.pk or ""), "dam.public_read": "on" if settings.DAM_PUBLIC_READ else "off"}
-
-
-EVERYTHING = {"dam.user_id": "", "dam.public_read": "on"}
 
 
 def address() -> str:
@@ -81,12 +82,12 @@ def connect(asked_by: dict[str, str]) -> psycopg.Connection:
         )
     except psycopg.OperationalError as error:
         raise NoSession(
-            f"The SQL console's role cannot sign in to the database: {str(error).strip()}\n"
-            "`manage.py install_sql` makes the role; DAM_SQL_DATABASE_URL names another way in."
+            _(
+                "The role of the SQL console cannot sign in to the database: %s\n"
+                "`manage.py install_sql` makes the role; DAM_SQL_DATABASE_URL names another way in."
+            )
+            % str(error).strip()
         ) from error
-
-
-NOT_OF_LIBPQ = ("pool", "options", "assume_role", "isolation_level", "server_side_binding")
 
 
 def _escaped(value: str) -> str:
