@@ -19,7 +19,7 @@ from assets.storage import local_copy
 from search import descriptions
 from search.encoders import ModelUnavailable, of_unit_length
 from search.halves import Halves
-from search.models import Embedding, EmbeddingModel
+from search.models import Embedding, EmbeddingModel, PolicyFlag
 
 logger = logging.getLogger(__name__)
 
@@ -124,9 +124,11 @@ def write(rows: list[Embedding], vectors: np.ndarray) -> int:
     """Store the vectors of claimed rows, float32 of shape (n, dimensions), and mark the rows ready.
 
     In one statement, whatever their number; rows that this claim no longer holds are left alone. Return how many were
-    written.
+    written. What comes near to a policy is flagged.
     """
-    return Embedding.objects.complete_many(rows, vector=Halves(vectors))
+    written = Embedding.objects.complete_many(rows, vector=Halves(vectors))
+    PolicyFlag.objects.flag(assets={row.asset_id for row in rows})
+    return written
 
 
 def _preview(asset: Asset, segment: int) -> Image.Image:

@@ -50,10 +50,15 @@ class Relevance:
         steps = STEEPNESS * (cosine - self.cut) / (self.cut - self.centre)
         return 1 / (1 + math.exp(-max(-500.0, min(500.0, steps))))
 
+    def distance_of(self, relevance: float) -> float:
+        """Return the distance that is worth this much, between 0 and 1: ``of`` read the other way round."""
+        cosine = self.cut + (self.cut - self.centre) * math.log(relevance / (1 - relevance)) / STEEPNESS
+        return math.sqrt(2 - 2 * min(1.0, max(-1.0, cosine)))
+
     @property
     def farthest(self) -> float:
         """The distance that is worth 50 %: what is no farther is a match."""
-        return math.sqrt(2 - 2 * self.cut)
+        return self.distance_of(0.5)
 
 
 def relevance(parts: Sequence[tuple[float, str, np.ndarray]], model: EmbeddingModel) -> Relevance | None:

@@ -13,7 +13,7 @@ from assets.models import Asset, Segment, Tag
 from assets.signals import prepared, segments_dropped
 from search import descriptions
 from search.embedding import embed_batch
-from search.models import Embedding, EmbeddingModel, SavedSearch
+from search.models import Embedding, EmbeddingModel, Policy, SavedSearch
 from search.saved import release
 
 
@@ -56,6 +56,12 @@ def embed_descriptions(created: bool = False, raw: bool = False, action: str = "
     """What is written of assets may have changed; the database knows what. New assets come with ``prepared``."""
     if not created and not raw and action.startswith("post_"):
         doorbell.ring("search.tasks.embed_descriptions")
+
+
+@receiver(post_save, sender=Policy, dispatch_uid="search.check_policy")
+def check_policy(sender: type[Policy], raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        doorbell.ring("search.tasks.check_policies")
 
 
 @receiver(pre_delete, sender=SavedSearch, dispatch_uid="search.release_collection")

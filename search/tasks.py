@@ -8,7 +8,7 @@ from django.db import connection
 
 from assets import doorbell
 from assets.ledger import State
-from search import descriptions, lifecycle, query_pictures, recall, saved, vectors
+from search import descriptions, lifecycle, policies, query_pictures, recall, saved, vectors
 from search.embedding import embed_owed
 from search.models import Embedding, EmbeddingModel, NoActiveModel
 from search.relevance import calibrate_when_due
@@ -40,6 +40,8 @@ def sweep() -> None:
     if Embedding.objects.claimable().filter(asset__state=State.READY).exists():
         doorbell.ring("search.tasks.embed_pending")
     lifecycle.advance()
+    if policies.due().exists():
+        doorbell.ring("search.tasks.check_policies")
     if settings.DAM_ENCODER_URL:  # it may have been started again since, and knows only DAM_MODEL by itself
         vectors.warm_up()  # late, because it waits while the encoder hangs
     calibrate_when_due()
@@ -62,6 +64,12 @@ def build_indexes() -> None:
 def prune() -> None:
     """Delete the models that somebody gave up."""
     lifecycle.delete_pruned()
+
+
+@shared_task
+def check_policies() -> None:
+    """Make the flags of changed policies true, and of all of them now and then."""
+    policies.check_due()
 
 
 @shared_task

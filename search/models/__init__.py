@@ -1,3 +1,4 @@
+from search.models.api_key import ApiKey
 from search.models.ask import Ask
 from search.models.asset_text import AssetText
 from search.models.embedding import (
@@ -10,6 +11,7 @@ from search.models.embedding import (
 )
 from search.models.measurement import Calibration, Judgment, RecallProbe
 from search.models.mirror import Mirror, MirrorChange
+from search.models.policy import Policy, PolicyFlag
 from search.models.query_picture import QueryPicture
 from search.models.query_vector import QueryVector
 from search.models.remote_model import RemoteModel, count_request
@@ -17,6 +19,7 @@ from search.models.saved_search import SavedSearch
 from search.models.tag_rejection import TagRejection
 
 __all__ = [
+    "ApiKey",
     "Ask",
     "AssetText",
     "Calibration",
@@ -28,6 +31,8 @@ __all__ = [
     "Mirror",
     "MirrorChange",
     "NoActiveModel",
+    "Policy",
+    "PolicyFlag",
     "QueryPicture",
     "QueryVector",
     "RecallProbe",
