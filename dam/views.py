@@ -21,6 +21,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from dam.middleware import refusal
 from search import recall
+from search.milvus import upkeep
 from search.models import EmbeddingModel, NoActiveModel
 
 View = Callable[..., HttpResponseBase]
@@ -119,5 +120,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     except OperationalError:
         said = {"status": "down", "database": "does not answer", "model": None, "recall": None}
         return JsonResponse(said, status=503)
-    status = "warn" if found and found["warning"] else "ok"
-    return JsonResponse({"status": status, "database": "answers", "model": "active", "recall": found})
+    index = upkeep.report()
+    status = "warn" if any(report and report["warning"] for report in (found, index)) else "ok"
+    answer = {"status": status, "database": "answers", "model": "active", "recall": found}
+    return JsonResponse(answer | ({"index": index} if index else {}))

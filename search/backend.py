@@ -19,12 +19,16 @@ def state_of(model: EmbeddingModel) -> IndexState:
     return look([model])[model.pk].state
 
 
-def build(model: EmbeddingModel) -> bool:
-    """Build this model's index unless it is there; searches go on meanwhile. Not inside a transaction.
+def build(model: EmbeddingModel, *, anew: bool = False) -> bool:
+    """Build this model's index, unless it is there and not to be built ``anew``; searches go on. Not in a transaction.
 
     Return False when another process is at it. Raises ``Unavailable`` while Milvus is not to be had.
     """
-    return mirror.build(model) if _is_milvus() else indexes.build(model)
+    if _is_milvus():
+        return mirror.build(model, anew=anew)
+    if anew:
+        indexes.drop(model)
+    return indexes.build(model)
 
 
 def drop(model: EmbeddingModel) -> None:

@@ -14,10 +14,11 @@ from django.utils.translation import ngettext
 
 from assets import doorbell
 from assets.locks import only_one
-from search import indexes
+from search import backend, indexes
 from search.coverage import coverage_of
 from search.encoders import ModelUnavailable
 from search.indexes import IndexState
+from search.milvus.client import Unavailable
 from search.models import Embedding, EmbeddingModel, QueryVector, register_model
 from search.relevance import calibrate, due
 
@@ -42,7 +43,7 @@ def add(name: str, *, switch_when_complete: bool = True) -> EmbeddingModel:
         raise Refused(_("%s is being deleted; it can be added again afterwards.") % known)
     model, _new = register_model(name, switch_when_complete=switch_when_complete)
     if known is not None and model.state == State.BUILDING and _is_large(model) and _lacks_much(model):
-        indexes.drop(model)
+        backend.drop(model)
     doorbell.ring("search.tasks.sweep")
     return model
 
@@ -75,7 +76,7 @@ def obstacles(model: EmbeddingModel) -> list[str]:
             )
             % {"count": missing, "model": model}
         )
-    if _is_large(model) and indexes.state_of(model) is not IndexState.READY:
+    if _is_large(model) and backend.state_of(model) is not IndexState.READY:
         found.append(_("The index of %s is not ready: until it is, rankings compare every vector.") % model)
     return found
 
@@ -160,7 +161,7 @@ def prune(model: EmbeddingModel) -> None:
 def delete_pruned() -> None:
     """Delete what ``prune`` marked, in batches; it may be killed and run again. Not inside a transaction."""
     for model in EmbeddingModel.objects.filter(state=State.PRUNING):
-        indexes.drop(model)
+        backend.drop(model)
         for rows in (Embedding.objects.filter(model=model), QueryVector.objects.filter(model=model)):
             while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
                 rows.filter(pk__in=ids).delete()
@@ -172,7 +173,10 @@ def build_indexes() -> None:
     """Build the indexes that are due. Not inside a transaction; searches and writes go on meanwhile."""
     for model in EmbeddingModel.objects.live():
         if index_is_due(model):
-            indexes.build(model)
+            try:
+                backend.build(model)
+            except Unavailable as error:
+                logger.warning("The index of %s waits: %s", model, error)
 
 
 def index_is_due(model: EmbeddingModel) -> bool:
@@ -181,7 +185,7 @@ def index_is_due(model: EmbeddingModel) -> bool:
     Inserting vectors into an index that is there takes several times as long as building it afterwards. One that is
     being built waits until it is complete; the active one, to which something is always owed, until little is.
     """
-    state = indexes.state_of(model)
+    state = backend.state_of(model)
     if state is not IndexState.MISSING or not _is_large(model):
         return state is IndexState.BROKEN
     return model.is_complete() if model.state == State.BUILDING else not _lacks_much(model)

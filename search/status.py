@@ -6,6 +6,7 @@ from typing import Any
 from assets.models import Asset
 from search import recall
 from search.coverage import Coverage, coverage_of
+from search.milvus import upkeep
 from search.models import EmbeddingModel, NoActiveModel
 
 
@@ -13,6 +14,7 @@ def library_status(covered: Mapping[int, Coverage] | None = None) -> dict[str, A
     """Return how far the active model is, which models are on their way, and what its index finds.
 
     ``covered`` is the coverage of models by their ids, for who knows it already.
+    ``index`` is what Milvus says (see ``upkeep.report``), where it is the index.
     ``recall`` is the last probe (see ``recall.report``), or None: rankings are exact, or were not measured yet.
     """
     try:
@@ -24,7 +26,7 @@ def library_status(covered: Mapping[int, Coverage] | None = None) -> dict[str, A
         "model": str(model) if model else "none",
         "building": [str(other) for other in EmbeddingModel.objects.filter(state=EmbeddingModel.State.BUILDING)],
         "recall": recall.report(model),
-    }
+    } | ({"index": index} if (index := upkeep.report()) else {})
 
 
 def progress(model: EmbeddingModel | None, covered: Mapping[int, Coverage] | None = None) -> dict[str, int]:

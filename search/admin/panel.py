@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from assets.admin.display import duration
-from search import indexes
+from search import backend, indexes
 from search.admin.steps import STEPS, Step
 from search.coverage import Coverage, coverages
 from search.indexes import IndexState
@@ -57,5 +57,5 @@ class Panel:
 def panels(models: Iterable[EmbeddingModel]) -> list[Panel]:
     rows = list(models)
     covered = coverages(rows)
-    built = indexes.look(rows)
+    built = backend.look(rows)
     return [Panel(row, covered[row.pk], built[row.pk]) for row in rows]

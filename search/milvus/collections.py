@@ -57,7 +57,11 @@ def create(name: str, dimensions: int) -> None:
         indexes.add_index("vector", index_type="HNSW", metric_type="L2", params=GRAPH)
         for field in ("asset", "kind", "created_at"):
             indexes.add_index(field, index_type="INVERTED")
-        client.create_collection(name, schema=schema, index_params=indexes, timeout=BULK_SECONDS)
+        client.create_collection(name, schema=schema, timeout=BULK_SECONDS)
+        client.create_index(
+            name, index_params=indexes, timeout=BULK_SECONDS, sync=False
+        )  # there is nothing to wait for
+        client.load_collection(name, timeout=BULK_SECONDS)
 
 
 def exists(name: str) -> bool:

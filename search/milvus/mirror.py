@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import psycopg
 from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
@@ -205,8 +206,8 @@ _ROWS = """
 def _rows(model: EmbeddingModel, which: str, *values: Any) -> list[Row]:
     """Return up to ``BATCH`` rows; vectors in PostgreSQL's binary format, many times faster than as text."""
     connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.cursor(binary=True) as cursor:
-        cursor.execute(_ROWS.format(which), [model.pk, *values, BATCH])
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_ROWS.format(which), [model.pk, *values, BATCH], binary=True)
         return [
             Row(pk, asset, kind, created_at, np.frombuffer(halves, ">f2", offset=4).astype(np.float32))
             for pk, asset, kind, created_at, halves in cursor

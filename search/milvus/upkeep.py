@@ -20,6 +20,11 @@ TURN = 20
 OLD = 300
 
 
+def due() -> bool:
+    """Whether ``sweep`` has anything to do."""
+    return settings.DAM_INDEX == "milvus" or Mirror.objects.exists() or MirrorChange.objects.exists()
+
+
 def sweep() -> bool:
     """Tell Milvus what changed, have what is gone built anew, drop what nobody asks any more.
 

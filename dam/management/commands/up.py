@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dam import postgres
 from dam.env import DATA_DIR, env
 from dam.supervisor import Failed, Service, keep_running, run_once, stop_all
+from search.milvus.client import is_file
 from search.service.address import LONGEST_SOCKET_PATH, Address
 
 LISTENING_SECONDS = 30
@@ -47,8 +48,13 @@ class Command(BaseCommand):
             environment.setdefault("DAM_PUBLIC_READ", "1")
         bootstrap = [sys.executable, "manage.py", "bootstrap"] + ["--no-samples"] * options["no_samples"]
         services: list[Service] = []
-        with self._only_one(), self._port_is_free(), self._database(), _encoder() as encoder:
+        with self._only_one(), self._port_is_free(), self._database(), _encoder() as encoder, _milvus() as milvus:
             try:
+                if milvus:
+                    bind = [sys.executable, "manage.py", "milvus", "--bind", str(milvus)]
+                    services.append(Service("milvus", bind, environment.copy()))
+                    environment["DAM_MILVUS_URI"] = str(milvus)
+                    self._wait_for(services[-1], milvus)
                 if encoder:
                     environment["DAM_ENCODER_URL"] = str(encoder)
                     # Only our own processes can reach it, and an administrator may choose any model.
@@ -133,8 +139,24 @@ def _encoder() -> Iterator[Address | None]:
     if env.str("DAM_ENCODER_URL", default=""):
         yield None
         return
+    with _socket(DATA_DIR / "encoder.sock") as address:
+        yield address
+
+
+@contextmanager
+def _milvus() -> Iterator[Address | None]:
+    """Yield where to serve the file of milvus-lite; None where it is not the index, or has a server of its own."""
+    if settings.DAM_INDEX != "milvus" or not is_file(settings.DAM_MILVUS_URI):
+        yield None
+        return
+    with _socket(Path(settings.DAM_MILVUS_URI).with_suffix(".sock")) as address:
+        yield address
+
+
+@contextmanager
+def _socket(path: Path) -> Iterator[Address]:
+    """Yield a unix socket's address at ``path``, or where that is too long for one, in a temporary directory."""
     with ExitStack() as stack:
-        path = DATA_DIR / "encoder.sock"
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dam-"))) / path.name
         yield Address(path=str(path))
@@ -150,10 +172,8 @@ def _commands() -> dict[str, list[str]]:
     celery = [*python, "celery", "-A", "dam", "--quiet"]
     # The worker may hold a model (without DAM_ENCODER_URL), so it runs in one process without forking.
     worker = ["worker", "--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    address = ["--host", settings.DAM_HOST, "--port", str(settings.DAM_PORT)]
     return {
-        "web": [*python, "granian", "--interface", "wsgi", "--blocking-threads", "16", "--no-ws", *address,
-                "--log-level", "warning", "--workers-kill-timeout", "3", "dam.wsgi:application"],
+        "web": [*python, "dam.wsgi"],
         "worker": [*celery, *worker, "--loglevel", "WARNING"],
         "scheduler": [*celery, "beat", "--loglevel", "WARNING"],
-    }  # fmt: skip
+    }

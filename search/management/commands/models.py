@@ -12,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.models import Asset
-from search import comparison, indexes, lifecycle
+from search import backend, comparison, indexes, lifecycle
 from search.coverage import Coverage, coverage_of, coverages
 from search.encoders import ModelUnavailable
 from search.evaluation import Unusable, read_questions
+from search.milvus.client import Unavailable
 from search.models import EmbeddingModel, NoActiveModel
 from search.query import Mode
 from search.tasks import sweep
@@ -38,10 +39,12 @@ class Command(BaseCommand):
         rollback.add_argument("--complete-first", action="store_true", help="once it has embedded what it lacks")
         for name, text in (
             ("stop", "give up building one"),
-            ("index", "build its index now, and show how far it is"),
             ("prune", "delete a retired one, its vectors and its index"),
         ):
             steps.add_parser(name, help=text).add_argument("name")
+        index = steps.add_parser("index", help="build its index now")
+        index.add_argument("name")
+        index.add_argument("--rebuild", action="store_true", help="although it has one: a new one beside it takes over")
         compare = steps.add_parser("compare", help="what it finds, beside what the active one finds")
         compare.add_argument("name")
         compare.add_argument("--with", dest="other", metavar="NAME", help="compare with this one instead")
@@ -58,7 +61,7 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         models = list(EmbeddingModel.objects.order_by("state", F("activated_at").desc(nulls_last=True), "-pk"))
         covered = coverages(models)
-        built = indexes.look(models)
+        built = backend.look(models)
         rows = [_row(model, covered[model.pk], built[model.pk]) for model in models]
         if options["json"]:
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
@@ -114,10 +117,14 @@ class Command(BaseCommand):
 
     def _index(self, options: dict[str, Any]) -> None:
         model = self._model(options["name"])
-        if not indexes.build(model):
-            at = indexes.look([model])[model.pk]
+        try:
+            built = backend.build(model, anew=options["rebuild"])
+        except Unavailable as error:
+            raise CommandError(str(error)) from error
+        if not built:
+            at = backend.look([model])[model.pk]
             raise CommandError(f"Another process is building it: {at.phase} {_percent(at.percent)}".rstrip(" :") + ".")
-        self.stdout.write(f"{model}: {indexes.state_of(model).label}.")
+        self.stdout.write(f"{model}: {backend.state_of(model).label}.")
 
     def _prune(self, options: dict[str, Any]) -> None:
         model = self._model(options["name"])
