@@ -76,7 +76,7 @@ def run(sql: str, asked_by: dict[str, str], who: str) -> Answer:
 
 
 def _make_vectors(connection: psycopg.Connection, statement: Statement) -> None:
-    """Have the vectors of the statement's literal texts made; the server itself reads them, with all their spellings."""
+    """Have the vectors of the statement's literal texts made. The server reads them: it knows all spellings."""
     literals = rules.literal_texts(statement)
     if not literals:
         return

@@ -1,13 +1,13 @@
 """PostgreSQL's lexical rules, as far as they say where a string, a comment and a name begin and end.
 
-The statement itself is the server's to parse. The lexers in reach are of another dialect or forgive what PostgreSQL does
-not: what one of them takes for a string could be code to the server. These are the rules of its own scanner, with
-``standard_conforming_strings`` on, as it is in every session here.
+The statement itself is the server's to parse. The lexers in reach (sqlparse comes with Django) are made for
+formatting, of all dialects at once: what such a one takes for a string could be code to the server.
+These are the rules of its own scanner, with ``standard_conforming_strings`` on, as it is in every session here.
 """
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Token(NamedTuple):
@@ -52,8 +52,7 @@ def tokens(sql: str) -> Iterator[Token]:
     """Yield the tokens of a text, which together are the text; comments are space. Raise Unterminated."""
     at = 0
     while at < len(sql):
-        match = _TOKEN.match(sql, at)
-        assert match is not None and match.lastgroup is not None  # any character is one of them
+        match: Any = _TOKEN.match(sql, at)  # any character is one of them
         kind, text = match.lastgroup, match.group()
         if kind == "comment":
             kind, text = "space", sql[at : _end_of_comment(sql, at)]

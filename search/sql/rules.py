@@ -1,11 +1,12 @@
 """What a statement of the console may be, told from its words: so that what is refused is refused with its reason.
 
-The role, its read-only transaction and the time limit are what keep the library safe. These rules are about what a role
-may always do in PostgreSQL, whoever it is: sleep, take locks, change settings (``dam.user_id`` among them), run SQL that
-stands in a string. All of that is done by volatile functions or by statements that are no queries.
+The role, its read-only transaction and the time limit are what keep the library safe. These rules are about what every
+role may do in PostgreSQL: sleep, take locks, change settings (``dam.user_id`` among them), run SQL that stands in a
+string. All of that is done by volatile functions, or by statements that are no queries.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,6 +14,8 @@ from django.utils.translation import gettext as _
 from search.sql.lexer import Statement, Token, Unterminated, code, name_of, place, statements
 
 QUERIES = ("select", "with", "values", "table", "explain", "show")
+# Nor within a query; as names they are to be quoted. (UPDATE pg_settings in a WITH changes settings, read-only or not.)
+WRITES = ("insert", "update", "delete", "merge", "into")
 LONGEST = 100_000  # characters of a statement
 MOST_TEXTS = 100  # of which the vectors are made for one statement
 
@@ -67,12 +70,18 @@ def one_query(sql: str) -> Statement:
         raise SqlError.at(sql, found[1].start, _("One statement at a time: here a second one begins."))
     words = code(found[0].sql)
     first = next((token for token in words if token.text != "("), words[0])
-    if first.kind != "name" or name_of(first) not in QUERIES:
-        shown = first.text.upper() if first.kind == "name" else first.text
-        allowed = ", ".join(name.upper() for name in QUERIES)
-        message, hint = _("%s is not run here.") % shown[:40], _("A statement begins with %s.") % allowed
-        raise SqlError.at(sql, found[0].start + first.start, message, hint)
+    if first.kind != "name" or first.text.lower() not in QUERIES:
+        hint = _("A statement begins with %s.") % ", ".join(name.upper() for name in QUERIES)
+        raise _not_run(sql, found[0], first, hint)
+    for word in words:
+        if word.kind == "name" and word.text.lower() in WRITES:
+            raise _not_run(sql, found[0], word, _("Nothing is written here; what is only named so is to be quoted."))
     return found[0]
+
+
+def _not_run(sql: str, statement: Statement, word: Token, hint: str) -> SqlError:
+    shown = word.text.upper() if word.kind == "name" else word.text
+    return SqlError.at(sql, statement.start + word.start, _("%s is not run here.") % shown[:40], hint)
 
 
 def refuse_effects(cursor: Any, statement: Statement, sql: str) -> None:
@@ -106,4 +115,4 @@ def literal_texts(statement: Statement) -> list[str]:
 
 
 def _pairs(words: list[Token]) -> Iterator[tuple[Token, Token]]:
-    return zip(words, words[1:], strict=False)
+    return pairwise(words)

@@ -1,4 +1,4 @@
-"""SQL runs over a connection of its own: what a test writes is committed."""
+"""SQL runs over a connection of its own: what it is to see, a test commits (``transactional_db``)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from tests.search.conftest import many_assets  # noqa: F401
 
 
 @pytest.fixture
-def sql(transactional_db: None) -> Callable[..., Answer]:
+def sql(db: None) -> Callable[..., Answer]:
     """Run a statement: with the rights of ``user``, by default of who has the server."""
 
     def run(statement: str, user: Any = session.EVERYTHING) -> Answer:

@@ -14,16 +14,16 @@ REFUSED = {
     "INSERT INTO assets_tag (name, slug) VALUES ('x', 'x')": "INSERT is not run here",
     "DELETE FROM auth_user": "DELETE is not run here",
     "UPDATE pg_settings SET setting = '5' WHERE name = 'dam.user_id'": "UPDATE is not run here",
-    "WITH gone AS (DELETE FROM auth_user RETURNING 1) SELECT * FROM gone": "read-only|permission denied",
-    "WITH x AS (UPDATE pg_settings SET setting = '5' WHERE name = 'dam.user_id') SELECT 1": "read-only|rules",
-    "WITH x AS (UPDATE pg_settings SET setting = '5' WHERE name = 'work_mem' RETURNING 1) TABLE x": "cannot perform",
-    "WITH x AS (INSERT INTO dam_sql.visible_assets (id) VALUES (1) RETURNING 1) TABLE x": "permission denied",
-    "EXPLAIN ANALYZE DELETE FROM dam_sql.visible_assets": "permission denied|read-only",
+    "WITH gone AS (DELETE FROM auth_user RETURNING 1) SELECT * FROM gone": "DELETE is not run here",
+    "WITH x AS (UPDATE pg_settings SET setting = '99' WHERE name = 'work_mem') SELECT 1": "UPDATE is not run here",
+    "WITH x AS (INSERT INTO dam_sql.visible_assets (id) VALUES (1) RETURNING 1) TABLE x": "INSERT is not run here",
+    "WITH x AS (MERGE INTO dam_sql.images i USING images j ON true WHEN MATCHED THEN DO NOTHING) TABLE x": "MERGE",
+    "EXPLAIN ANALYZE DELETE FROM dam_sql.visible_assets": "DELETE is not run here",
     "EXPLAIN ANALYZE CREATE TABLE stolen AS SELECT 1": "read-only|permission denied",
-    "SELECT * INTO stolen FROM images": "read-only|permission denied",
-    "SELECT * INTO TEMP stolen FROM images": "read-only",
+    "SELECT * INTO stolen FROM images": "INTO is not run here",
     "CREATE TEMP TABLE mine (x int)": "CREATE is not run here",
-    "SELECT * FROM images FOR UPDATE": "read-only|permission denied",
+    "SELECT * FROM images FOR UPDATE": "UPDATE is not run here",
+    "SELECT * FROM images FOR SHARE": "read-only|permission denied",
     "TRUNCATE images": "TRUNCATE is not run here",
     "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'": "CREATE is not run here",
     # other statements
@@ -123,7 +123,7 @@ def test_it_is_refused_with_its_reason(statement, sql, user):
 def test_what_takes_long_is_stopped(statement, sql, settings):
     settings.DAM_SQL_SECONDS = 0.3
     started = time.monotonic()
-    with pytest.raises(SqlError, match="stopped after 0.3 seconds"):
+    with pytest.raises(SqlError, match=r"stopped after 0\.3 seconds"):
         sql(statement)
     assert time.monotonic() - started < 4
 
@@ -152,7 +152,7 @@ def test_no_volatile_function_of_the_server_is_called(sql):
     with session.connect(session.EVERYTHING) as signed_in:
         for name in names:
             text = f"SELECT {name.upper()} ()"
-            with pytest.raises(SqlError, match="is not called here"):
+            with pytest.raises(SqlError, match="is not (called|run) here"):
                 console.rules.refuse_effects(signed_in.cursor(), console.rules.one_query(text), text)
 
 
@@ -170,6 +170,8 @@ def test_the_role_itself_is_held_to_reading_dam_sql(sql):
         "CREATE SCHEMA x",
         "CREATE TABLE dam_sql.x (y int)",
         "DELETE FROM dam_sql.images",
+        "CREATE TEMP TABLE mine AS SELECT * FROM auth_user",
+        "WITH gone AS (DELETE FROM auth_user RETURNING 1) SELECT * FROM gone",
         "DELETE FROM dam_sql.visible_assets",
         "SELECT pg_read_file('/etc/passwd')",
         "COPY (SELECT 1) TO PROGRAM 'true'",
