@@ -42,6 +42,7 @@ def _too_large(request: HttpRequest) -> HttpResponse | None:
         reverse("api:asset-list"): settings.DAM_MAX_UPLOAD_BYTES,
         reverse("admin:assets_asset_add"): settings.DAM_MAX_UPLOAD_BYTES,
         reverse("api:search"): most_bytes(),
+        reverse("api:embeddings"): most_bytes(),
         reverse("search"): most_bytes(),
     }.get(request.path_info)
     limit = takes_files or settings.DATA_UPLOAD_MAX_MEMORY_SIZE

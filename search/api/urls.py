@@ -1,7 +1,8 @@
-from django.urls import path
+from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
 from search.api.ask import AskView, DescribeView
+from search.api.rpc import EmbeddingsView, MatchImagesView
 from search.api.saved import JudgmentView, SavedSearchViewSet
 from search.api.sql import SqlView
 from search.api.views import SearchView
@@ -15,5 +16,7 @@ urlpatterns = [
     path("search/", SearchView.as_view(), name="search"),
     path("sql/", SqlView.as_view(), name="sql"),
     path("judgments/", JudgmentView.as_view(), name="judgments"),
+    path("embeddings/", EmbeddingsView.as_view(), name="embeddings"),
+    re_path("^rpc/match_images/?$", MatchImagesView.as_view(), name="match-images"),
     *router.urls,
 ]
