@@ -16,9 +16,9 @@ def only_one(what: str) -> Iterator[None]:
 
 @contextmanager
 def alone(what: str) -> Iterator[bool]:
-    """Whether nobody else runs the block for the same ``what``, in any process; nobody waits for it.
+    """Whether nobody else runs the block for the same ``what``, in any process; the lock goes with the process.
 
-    The lock is the session's, so that it holds outside of transactions, and goes with the process.
+    Nobody waits for it: an index's build waits for every transaction that is under way, also for one that would wait.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [what])

@@ -5,14 +5,15 @@ it only when it spells the same cast and the model's id (see ``ranking``). Witho
 """
 
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connection, models
 from django.utils.translation import gettext_lazy as _
 from psycopg.errors import DiskFull, OutOfMemory
+
+from assets.locks import IS_HELD, alone
 
 if TYPE_CHECKING:
     from search.models import EmbeddingModel
@@ -48,14 +49,10 @@ def name_of(model: "EmbeddingModel") -> str:
     return f"embedding_hnsw_{model.pk}"
 
 
-_LOOK = """
+_LOOK = f"""
     SELECT name,
         (SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(name)),
-        EXISTS (
-            SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
-            AND (classid::bigint << 32 | objid::bigint) = hashtextextended(name, 0)
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        ),
+        {IS_HELD},
         coalesce(phase, ''),
         round(100.0 * blocks_done / nullif(blocks_total, 0), 1)
     FROM unnest(%s::text[]) AS name
@@ -88,8 +85,8 @@ def build(model: "EmbeddingModel") -> bool:
 
     What an interrupted build left is dropped first. Return False when another process is at it.
     """
-    with _only_builder(name_of(model)) as alone:
-        if not alone:
+    with alone(name_of(model)) as mine:
+        if not mine:
             return False
         if state_of(model) is IndexState.READY:
             return True
@@ -101,7 +98,7 @@ def build(model: "EmbeddingModel") -> bool:
             if not isinstance(error.__cause__, DiskFull | OutOfMemory):
                 raise
             logger.warning("The index of %s is built by one process alone: %s", model, error)
-            _create(model, vectors, alone=True)
+            _create(model, vectors, parallel=False)
     return True
 
 
@@ -117,11 +114,11 @@ def memory_for(vectors: int, dimensions: int) -> int:
     return max(LEAST_MEMORY, min(needed, _server_memory(), MOST_MEMORY))
 
 
-def _create(model: "EmbeddingModel", vectors: int, *, alone: bool = False) -> None:
+def _create(model: "EmbeddingModel", vectors: int, *, parallel: bool = True) -> None:
     drop(model)  # invalid, or nothing
     megabytes = memory_for(vectors, model.dimensions) // MEGABYTE
     settings: dict[str, Any] = {"statement_timeout": 0, "maintenance_work_mem": f"'{megabytes}MB'"}
-    if alone:
+    if not parallel:
         settings["max_parallel_maintenance_workers"] = 0
     with connection.cursor() as cursor:
         try:
@@ -149,19 +146,3 @@ def _server_memory() -> int:
                 return kilobytes * 1024 // 2
         cursor.execute("SELECT pg_size_bytes(current_setting('effective_cache_size')) / 4")
         return cursor.fetchone()[0]
-
-
-@contextmanager
-def _only_builder(name: str) -> Iterator[bool]:
-    """Whether nobody else builds this index, in any process; the lock is the session's, so it goes with the process.
-
-    Nobody waits for it: a build waits for every transaction that is under way, also for one that would wait for it.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
-        (alone,) = cursor.fetchone()
-        try:
-            yield alone
-        finally:
-            if alone:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])

@@ -10,6 +10,7 @@ from assets import doorbell
 from assets.ledger import State
 from search import descriptions, lifecycle, policies, query_pictures, recall, saved, vectors
 from search.embedding import embed_owed
+from search.milvus import upkeep
 from search.models import Embedding, EmbeddingModel, NoActiveModel
 from search.relevance import calibrate_when_due
 
@@ -40,6 +41,8 @@ def sweep() -> None:
     if Embedding.objects.claimable().filter(asset__state=State.READY).exists():
         doorbell.ring("search.tasks.embed_pending")
     lifecycle.advance()
+    if upkeep.due():
+        doorbell.ring("search.tasks.keep_up_index")
     if policies.due().exists():
         doorbell.ring("search.tasks.check_policies")
     if settings.DAM_ENCODER_URL:  # it may have been started again since, and knows only DAM_MODEL by itself
@@ -61,6 +64,13 @@ def build_indexes() -> None:
 
 
 @shared_task
+def keep_up_index() -> None:
+    """Tell an index outside of the database what changed; when that is much, other tasks have their turn meanwhile."""
+    if upkeep.sweep():
+        doorbell.ring("search.tasks.keep_up_index")
+
+
+@shared_task
 def prune() -> None:
     """Delete the models that somebody gave up."""
     lifecycle.delete_pruned()
@@ -79,7 +89,8 @@ def refresh_smart_collections() -> None:
 
 @shared_task
 def probe_recall() -> None:
-    """Measure how much the active model's index finds."""
+    """Measure how much the active model's index finds, and whether one outside of the database has everything."""
+    upkeep.check_all()
     try:
         recall.probe(EmbeddingModel.objects.active())
     except NoActiveModel:

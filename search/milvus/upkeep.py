@@ -43,6 +43,8 @@ def sweep() -> bool:
 
 def check_all() -> None:
     """Compare what the collections hold with what they should."""
+    if settings.DAM_INDEX != "milvus":
+        return
     for model in EmbeddingModel.objects.filter(mirrors__state=Mirror.State.READY):
         try:
             mirror.check(model, thoroughly=True)

@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from assets.ledger import State
+from assets.locks import alone
 from assets.models import Asset, Segment
 from search import indexes, lifecycle, tasks
 from search.coverage import coverage_of
@@ -359,8 +360,8 @@ def test_an_index_that_was_interrupted_is_repaired_and_nobody_builds_one_twice(m
             f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embedding_hnsw_{model.pk}'::regclass"
         )
     assert indexes.state_of(model) is IndexState.BROKEN
-    with indexes._only_builder(indexes.name_of(model)) as alone:
-        assert alone
+    with alone(indexes.name_of(model)) as mine:
+        assert mine
         assert meanwhile(lambda: indexes.build(model)) is False
         assert meanwhile(lambda: indexes.state_of(model)) is IndexState.BUILDING
     assert lifecycle.index_is_due(model)
