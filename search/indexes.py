@@ -57,7 +57,7 @@ _LOOK = f"""
         round(100.0 * blocks_done / nullif(blocks_total, 0), 1)
     FROM unnest(%s::text[]) AS name
     LEFT JOIN pg_stat_progress_create_index ON index_relid = to_regclass(name)
-"""
+"""  # noqa: S608
 
 
 def look(models: Iterable["EmbeddingModel"]) -> dict[int, Index]:
