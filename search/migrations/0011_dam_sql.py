@@ -124,13 +124,15 @@ END $$;
 
 VECTORS = """
 CREATE OR REPLACE FUNCTION dam_sql.clip_text_embedding(query text) RETURNS vector
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = {path} AS $$
+LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED SECURITY DEFINER SET search_path = {path} AS $$
 DECLARE
-    model bigint;
+    model record;
+    sha bytea;
     found vector;
 BEGIN
-    SELECT id INTO model FROM search_embeddingmodel WHERE state = 'active' AND embeds = 'picture' AND asked_by_text;
-    IF model IS NULL THEN
+    SELECT id, name, dimensions INTO model FROM search_embeddingmodel
+    WHERE state = 'active' AND embeds = 'picture' AND asked_by_text;
+    IF model.id IS NULL THEN
         RAISE EXCEPTION 'clip_text_embedding: no embedding model is active'
             USING HINT = 'Run manage.py register_model.';
     END IF;
@@ -138,8 +140,19 @@ BEGIN
     IF query = '' THEN
         RAISE EXCEPTION 'clip_text_embedding: the text is empty';
     END IF;
-    SELECT vector INTO found FROM search_queryvector
-    WHERE model_id = model AND digest = sha256(convert_to(query, 'UTF8'));
+    sha := sha256(convert_to(query, 'UTF8'));
+    SELECT vector INTO found FROM search_queryvector WHERE model_id = model.id AND digest = sha;
+    IF found IS NULL AND to_regprocedure('dam_sql.ask_encoder(text, text)') IS NOT NULL THEN -- install_sql --live
+        -- Where no index serves a statement, this is called for each row: the encoder is asked once in a transaction.
+        found := nullif(current_setting(format('dam.asked_%s_%s', model.id, encode(sha, 'hex')), true), '')::vector;
+        IF found IS NULL THEN
+            EXECUTE 'SELECT l2_normalize(dam_sql.ask_encoder($1, $2)::vector)' INTO found USING model.name, query;
+            IF vector_dims(found) <> model.dimensions THEN
+                RAISE EXCEPTION 'clip_text_embedding: the encoder has another model under the name %', model.name;
+            END IF;
+            PERFORM set_config(format('dam.asked_%s_%s', model.id, encode(sha, 'hex')), found::text, true);
+        END IF;
+    END IF;
     IF found IS NULL THEN
         RAISE EXCEPTION 'clip_text_embedding: the text % has no vector yet', quote_literal(left(query, 200))
             USING HINT = 'PostgreSQL does not call the model itself. Any of these makes the vector, once and for all: the'
@@ -180,14 +193,22 @@ END $$;
 COMMENT ON FUNCTION dam_sql.clip_image_embedding IS 'The vector of an asset, given its id, key or address.';
 """
 
+# Whatever is added to the schema is the owner's alone until it is granted here.
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA dam_sql FROM PUBLIC;
-DO $$ BEGIN
+DO $$
+DECLARE
+    open_function text;
+BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
         GRANT USAGE ON SCHEMA dam_sql TO {role};
-        GRANT SELECT ON ALL TABLES IN SCHEMA dam_sql TO {role};
-        GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA dam_sql TO {role};
-        REVOKE EXECUTE ON FUNCTION dam_sql.follow_active_model() FROM {role};
+        GRANT SELECT ON dam_sql.images, dam_sql.image_words, dam_sql.visible_assets TO {role};
+        FOR open_function IN
+            SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'dam_sql'::regnamespace
+            AND proname IN ('sees_library', 'clip_text_embedding', 'clip_image_embedding', 'match_images')
+        LOOP
+            EXECUTE 'GRANT EXECUTE ON FUNCTION ' || open_function || ' TO {role}';
+        END LOOP;
     END IF;
 END $$;
 """

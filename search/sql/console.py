@@ -52,13 +52,14 @@ class Answer:
         }
 
 
-def run(sql: str, asked_by: dict[str, str], who: str) -> Answer:
+def run(sql: str, asked_by: dict[str, str], who: str = "") -> Answer:
     """Run one statement with these ``session.rights``, after making the vectors of the texts that it names.
 
-    ``who`` is for the log. Raises SqlError; session.NoSession; encoders.ModelUnavailable and NoActiveModel where a
+    ``who`` is for the log, which has every statement that comes over the network. Raises SqlError; session.NoSession; encoders.ModelUnavailable and NoActiveModel where a
     vector is to be made and cannot be.
     """
-    logger.info("SQL by %s: %r", who, sql[: rules.LONGEST])
+    if who:
+        logger.info("SQL by %s: %r", who, sql[: rules.LONGEST])
     statement = rules.one_query(sql)
     with closing(session.connect(asked_by)) as connection:
         try:

@@ -16,6 +16,6 @@ def sql(db: None) -> Callable[..., Answer]:
 
     def run(statement: str, user: Any = session.EVERYTHING) -> Answer:
         asked_by = user if isinstance(user, dict) else session.rights(user)
-        return console.run(statement, asked_by, "a test")
+        return console.run(statement, asked_by)
 
     return run

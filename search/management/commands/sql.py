@@ -41,14 +41,13 @@ class Command(BaseCommand):
             text = sys.stdin.read() if options["sql"] == "-" else options["sql"]
         except UnicodeDecodeError as error:
             raise CommandError(f"What was read is no UTF-8: {error}") from error
-        who = f"the shell, as {options['user']}" if options["user"] else "the shell"
         try:
             found = rules.parted(text)
             if not found:
                 raise SqlError("There is no statement.")
             for number, statement in enumerate(found):
                 try:
-                    answer = console.run(statement.sql, asked_by, who)
+                    answer = console.run(statement.sql, asked_by)
                 except SqlError as error:
                     raise _moved(error, text, statement.start) from error
                 self._show(answer, as_json=options["json"], first=number == 0)
