@@ -47,11 +47,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_htmx",
+    "corsheaders",
     "tree_queries",
     "storages",
 ]
 
 MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",  # first: a refusal, too, is to be readable where answers are
     "dam.middleware.gate",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -187,6 +189,10 @@ DAM_DECODER = {
     # How long frames of one video, or pages of one document, are looked for.
     "long_seconds": env.int("DAM_DECODER_LONG_SECONDS", default=60),
 }
+# After so many seconds the web server gives a connection up: when a request has not come in whole (a body has a second
+# more for each 16 kB), when nobody fetches the answer. And how much disk all bodies may take that are on their way.
+DAM_REQUEST_SECONDS = env.int("DAM_REQUEST_SECONDS", default=30)
+DAM_INCOMING_BYTES = env.int("DAM_INCOMING_MB", default=4096) * 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = env.str("DAM_UPLOAD_TEMP_DIR", default=None)
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 
@@ -314,7 +320,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",  # first: its WWW-Authenticate header makes a missing sign-in a 401
+        "search.api.keys.KeyAuthentication",  # first: its WWW-Authenticate header makes a missing sign-in a 401
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PARSER_CLASSES": [
@@ -335,6 +341,11 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": 1 if DAM_URL.startswith("https://") else 0,  # whose X-Forwarded-For names the client
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# Which pages of other origins (https://shop.example.com) may use the API and download with a key. Never with our cookies.
+CORS_ALLOWED_ORIGINS = env.list("DAM_CORS_ORIGINS", default=[])
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = r"^/(api/v1|assets)/"
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "Location", "Retry-After"]
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": timedelta(days=90)}
 SPECTACULAR_SETTINGS = {
     "TITLE": "DAM API",

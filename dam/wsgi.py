@@ -1,4 +1,4 @@
-"""The WSGI entry point of the web server."""
+"""The WSGI entry point; ``python -m dam.wsgi`` is the web server."""
 
 import os
 import threading
@@ -19,3 +19,8 @@ if os.environ.get("DAM_WARM_UP"):  # set by ``manage.py up``; without DAM_ENCODE
     from search.vectors import warm_up
 
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+
+if __name__ == "__main__":
+    from dam.web import serve  # not before the settings know what is set above
+
+    serve(application)

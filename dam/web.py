@@ -1,0 +1,200 @@
+"""The web server: waitress, which takes a request in whole before a thread attends to it, with limits on what is slow.
+
+``python -m dam.wsgi`` runs it.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import signal
+import tempfile
+import time
+from typing import Any
+from weakref import WeakSet
+
+import orjson
+from django.conf import settings
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.utilities import Error
+from whitenoise.responders import SlicedFile
+
+from assets.api.errors import MEDIA_TYPE, problem_body
+
+THREADS = 16
+CONNECTIONS, FILES = 1000, 4096  # a connection may hold two temporary files besides its socket
+IN_MEMORY = 64 * 1024  # what is larger goes to a temporary file
+SLOWEST = 16 * 1024  # bytes that a body must bring for each second that it takes
+STEP = 1024 * 1024  # how often it is asked whether there is still room
+STOP_SECONDS = 5  # for requests that are being answered
+
+
+class Full(Error):
+    code, reason = 503, "Service Unavailable"
+
+
+class Request(HTTPRequestParser):
+    """A request that is coming in. All bodies on their way, and those being read, have a bounded room together."""
+
+    error: Error | None
+    bodies: WeakSet[Request] = WeakSet()
+
+    def received(self, data: bytes) -> int:
+        steps = self.body_bytes_received // STEP
+        taken = super().received(data)
+        if self.body_bytes_received // STEP > steps and not self.error:
+            self.bodies.add(self)
+            if sum(body.body_bytes_received for body in self.bodies) > settings.DAM_INCOMING_BYTES:
+                self.error = Full("Too many uploads are on their way; try again in a moment.")
+                self.completed = True
+        return taken
+
+
+class Part:
+    """The part of a file that WhiteNoise cuts out, as a file that can be sought in and stands where the part begins."""
+
+    def __init__(self, cut: SlicedFile) -> None:
+        inner = cut.fileobj
+        self.read, self.seek, self.tell, self.seekable, self.close = (
+            inner.read, inner.seek, inner.tell, inner.seekable, cut.close
+        )  # fmt: skip
+
+
+class Task(WSGITask):
+    """An answer without a body for HEAD, and files that the server sends by itself while the thread goes on."""
+
+    def get_environment(self) -> dict[str, Any]:
+        environ = super().get_environment()
+        wrapper = environ["wsgi.file_wrapper"]
+        environ["wsgi.file_wrapper"] = lambda file, size: wrapper(
+            Part(file) if isinstance(file, SlicedFile) else file, size
+        )
+        if self.request.command == "HEAD":
+            del environ["wsgi.file_wrapper"]
+        return environ
+
+    def write(self, data: bytes) -> None:
+        super().write(b"" if self.request.command == "HEAD" else data)
+
+    def finish(self) -> None:
+        self.chunked_response &= self.request.command != "HEAD"
+        super().finish()
+
+
+class Refusal(ErrorTask):
+    """What is refused before Django sees it: a problem object for the API, a line of text for everybody else."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        body, kind = str(error.body).encode(), "text/plain; charset=utf-8"
+        if getattr(self.request, "path", "").startswith("/api/"):
+            body, kind = orjson.dumps(problem_body(error.code, str(error.body))), MEDIA_TYPE
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", kind))
+        if error.code == Full.code:
+            self.response_headers.append(("Retry-After", "10"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):
+    """A connection, which is given up when nothing comes of it: see ``is_given_up``."""
+
+    task_class, error_task_class, parser_class = Task, Refusal, Request
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.began = self.creation_time  # when the request that is coming in did
+
+    def received(self, data: bytes) -> bool:
+        before = self.request
+        taken = super().received(data)
+        if self.request is not before:
+            self.began = time.time()
+        return taken
+
+    def waits(self) -> bool:
+        """Whether the client has the next word."""
+        return not self.requests and not self.total_outbufs_len
+
+    def is_given_up(self, now: float) -> bool:
+        """A request that does not come in, an answer that is not fetched, or a connection without a request."""
+        if self.waits() and self.request is not None:
+            return now - self.began > self.adj.channel_timeout + self.request.body_bytes_received / SLOWEST
+        return (self.waits() or self.total_outbufs_len > 0) and now - self.last_activity > self.adj.channel_timeout
+
+
+class Server(TcpWSGIServer):
+    """Gives connections up in time, and the one that has kept it waiting longest when there are too many."""
+
+    channel_class = Channel
+
+    def maintenance(self, now: float) -> None:
+        for channel in list(self.active_channels.values()):
+            if channel.is_given_up(now):
+                channel.handle_close()
+
+    def readable(self) -> bool:
+        if len(self._map) >= self.adj.connection_limit:
+            waiting = [channel for channel in self.active_channels.values() if channel.waits()]
+            if waiting:
+                min(waiting, key=lambda channel: channel.began).handle_close()
+        return bool(super().readable())
+
+
+def serve(application: Any) -> None:
+    """Listen on DAM_HOST and DAM_PORT until SIGTERM, then give what is being answered STOP_SECONDS to end."""
+    stop: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: stop.append(number))
+    adjustments = Adjustments(
+        host=settings.DAM_HOST,
+        port=settings.DAM_PORT,
+        threads=THREADS,
+        connection_limit=room_for_connections(),
+        channel_timeout=settings.DAM_REQUEST_SECONDS,
+        cleanup_interval=1,
+        inbuf_overflow=IN_MEMORY,
+        max_request_header_size=IN_MEMORY,
+        max_request_body_size=settings.DAM_MAX_UPLOAD_BYTES
+        + 2 * STEP,  # dam.middleware knows the limit of each address
+        clear_untrusted_proxy_headers=False,  # settings say which of them Django believes
+        log_socket_errors=False,
+        ident="",
+    )
+    tempfile.tempdir = settings.FILE_UPLOAD_TEMP_DIR or tempfile.tempdir
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    threads = ThreadedTaskDispatcher()
+    sockets: dict[int, Any] = {}
+    threads.set_thread_count(adjustments.threads)
+    servers = [
+        Server(application, sockets, dispatcher=threads, adj=adjustments, sockinfo=address)
+        for address in adjustments.listen
+    ]
+    while not stop:
+        wasyncore.poll2(1, sockets)
+    for server in servers:
+        server.accepting = False
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline and any(
+        channel.requests or channel.total_outbufs_len
+        for server in servers
+        for channel in server.active_channels.values()
+    ):
+        wasyncore.poll2(0.1, sockets)
+
+
+def room_for_connections() -> int:
+    """Raise the limit of open files as far as is needed and possible; return how many connections fit in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return CONNECTIONS if soft == resource.RLIM_INFINITY else min(CONNECTIONS, soft // 4)
