@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import numpy as np
-import orjson
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -20,6 +19,7 @@ from starlette.routing import Route
 
 from search.encoders import ModelUnavailable, Unsupported
 from search.service.batching import Full
+from search.service.bodies import BadRequest, TooLarge, json_body, texts_of
 from search.service.service import Loading, NotServed, Service
 
 logger = logging.getLogger(__name__)
@@ -27,21 +27,9 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 64 * 1024 * 1024
 MAX_HELD = 512 * 1024 * 1024  # of all bodies that are being read or answered
 BODY_SECONDS = 30  # in which a body has to be here
-MAX_TEXTS = 256  # of one request
-MAX_TEXT = 10_000  # characters; models read some 77 tokens
 MAX_PICTURES = 128
 
 Handler = Callable[[Service, Request, bytes], Awaitable[Response]]
-
-
-class BadRequest(Exception):
-    """The request cannot be answered as it is; the message says why."""
-
-    status = 400
-
-
-class TooLarge(BadRequest):
-    status = 413
 
 
 def answering(
@@ -94,31 +82,9 @@ def answering(
     return Route(path, endpoint, methods=list(methods))
 
 
-def json_body(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that was sent; raise BadRequest when it is none."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is no JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise BadRequest("The body is no JSON object.")
-    return value
-
-
-def texts_of(value: Any) -> list[str]:
-    """Return ``value`` if it is a list of texts within the limits; else raise BadRequest."""
-    if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
-        raise BadRequest("Send a list of texts, of one at least.")
-    if len(value) > MAX_TEXTS:
-        raise TooLarge(f"{len(value)} texts are too many; send at most {MAX_TEXTS} at once.")
-    if max(map(len, value)) > MAX_TEXT:
-        raise TooLarge(f"A text may have at most {MAX_TEXT} characters.")
-    return value
-
-
 async def encode_texts(service: Service, request: Request, body: bytes) -> Response:
     """``{"texts": [...]}`` → float32 of shape (n, dimensions), little endian, row by row."""
-    return _vectors(await service.texts(_model(request), texts_of(json_body(body).get("texts"))))
+    return _vectors(await service.texts(_model(request), texts_of((await json_body(body)).get("texts"))))
 
 
 async def encode_pixels(service: Service, request: Request, body: bytes) -> Response:

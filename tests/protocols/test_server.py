@@ -11,7 +11,7 @@ import pytest
 import requests
 from PIL import Image
 
-from search.service.app import BadRequest, TooLarge
+from search.service.bodies import BadRequest, TooLarge
 from search.service.protocols import pictures
 from search.service.protocols.common import model_of
 from search.service.service import Service

@@ -5,6 +5,7 @@
 (``/encode/MODEL``), or ``parameters.model_name``.
 """
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from search.service.app import MAX_TEXTS, BadRequest, TooLarge, answering, json_body, texts_of
+from search.service.app import answering
+from search.service.bodies import MAX_TEXTS, BadRequest, TooLarge, json_body, texts_of
 from search.service.protocols import pictures
 from search.service.protocols.common import answer, model_of
 from search.service.service import Service
@@ -27,7 +29,7 @@ Document = dict[str, Any]
 
 
 async def post(service: Service, request: Request, body: bytes) -> Response:
-    asked = json_body(body)
+    asked = await json_body(body)
     endpoint, name = _endpoint(asked)
     model = model_of(service, name)
     documents = _documents(asked.get("data"), "data")
@@ -76,7 +78,10 @@ async def _vectors(service: Service, model: str, documents: list[Document]) -> l
     kinds = [next((key for key in ("blob", "uri", "text") if document.get(key)), "") for document in documents]
     found: list[np.ndarray | None] = [None] * len(documents)
     at = {key: [number for number, kind in enumerate(kinds) if kind == key] for key in ("blob", "uri", "text")}
-    files = [pictures.from_base64(documents[number]["blob"], f"The blob of document {number}") for number in at["blob"]]
+    files = [
+        await asyncio.to_thread(pictures.from_base64, documents[number]["blob"], f"The blob of document {number}")
+        for number in at["blob"]
+    ]
     files += await pictures.from_uris([(documents[n]["uri"], f"The uri of document {n}") for n in at["uri"]])
     if files:
         for number, vector in zip(at["blob"] + at["uri"], await pictures.vectors(service, model, files), strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from search.service.app import BadRequest
+from search.service.bodies import BadRequest
 from search.service.service import Service
 
 LONGEST_NAME = 255

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from search.service.app import answering, json_body, texts_of
+from search.service.app import answering
+from search.service.bodies import json_body, texts_of
 from search.service.protocols import pictures
 from search.service.protocols.common import answer, model_of
 from search.service.service import Service
@@ -24,7 +25,7 @@ async def extract(service: Service, request: Request, body: bytes) -> Response:
     model = model_of(service, request.path_params.get("model"))
     if request.headers.get("Content-Type", "").startswith("image/"):
         return answer((await pictures.vectors(service, model, [body]))[0])
-    inputs = json_body(body).get("inputs")
+    inputs = (await json_body(body)).get("inputs")
     if isinstance(inputs, str):
         return answer((await service.texts(model, texts_of([inputs])))[0])
     return answer(await service.texts(model, texts_of(inputs)))

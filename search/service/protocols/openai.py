@@ -6,7 +6,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from search.service.app import BadRequest, answering, json_body, texts_of
+from search.service.app import answering
+from search.service.bodies import BadRequest, json_body, texts_of
 from search.service.protocols.common import answer, model_of
 from search.service.service import Service
 
@@ -19,7 +20,7 @@ ERRORS = {
 
 
 async def embeddings(service: Service, request: Request, body: bytes) -> Response:
-    asked = json_body(body)
+    asked = await json_body(body)
     model, texts = model_of(service, asked.get("model")), asked.get("input")
     if not isinstance(texts, str) and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
         raise BadRequest("input has to be a text or a list of texts; tokens are not taken.")

@@ -1,7 +1,6 @@
 """Pictures that arrive as files: decoded by the sandbox, in processes of their own with limits."""
 
 import asyncio
-import base64
 import binascii
 import re
 import tempfile
@@ -20,21 +19,27 @@ from assets import remote
 from assets.imaging import Undecodable
 from assets.imaging.sandbox import Limits, Sandbox
 from search.encoders import Unsupported
-from search.service.app import MAX_BODY, MAX_PICTURES, BadRequest, TooLarge
+from search.service.app import MAX_BODY, MAX_PICTURES
 from search.service.batching import Full
+from search.service.bodies import BadRequest, TooLarge
 from search.service.service import Service
 
 ROOM = 128  # pictures that may wait to be decoded, some 2 MB each when they are
+ROOM_FOR_LONE = 32  # and so many more of those that come alone: somebody searches with each
 MOST_BYTES = 20 * 1024 * 1024  # of one picture that is fetched
 SECONDS_TO_FETCH = 10.0
 MOST_FETCHED = 16  # of one request
+PIECE = 1024 * 1024  # characters of base64 that are decoded at once
 
 _DATA = re.compile(r"data:image/[a-z0-9.+-]+(;[a-z0-9=.+-]+)*,", re.IGNORECASE)
-_SPACE = re.compile(r"\s+")
 
 
 class _Decoder:
-    """As many children as the limits allow, and a queue with an end; ``waiting`` counts pictures."""
+    """As many children as the limits allow, and a queue with an end; ``waiting`` counts pictures.
+
+    A request has no more pictures in the queue than there are children, so that many of one request do not keep those
+    of others waiting.
+    """
 
     def __init__(self) -> None:
         limits = Limits(**settings.DAM_DECODER)
@@ -43,11 +48,16 @@ class _Decoder:
         self.waiting = 0
 
     async def decode(self, files: Sequence[bytes], side: int) -> list[Image.Image]:
-        if self.waiting + len(files) > ROOM:
+        if self.waiting + len(files) > ROOM + (ROOM_FOR_LONE if len(files) == 1 else 0):
             raise Full(retry_after=2)
         self.waiting += len(files)
-        loop = asyncio.get_running_loop()
-        tasks = [loop.run_in_executor(self._threads, self._decode, file, side) for file in files]
+        loop, turn = asyncio.get_running_loop(), asyncio.Semaphore(self._sandbox.limits.processes)
+
+        async def decoded(file: bytes) -> Image.Image:
+            async with turn:
+                return await loop.run_in_executor(self._threads, self._decode, file, side)
+
+        tasks = [asyncio.ensure_future(decoded(file)) for file in files]
         try:
             return await asyncio.gather(*tasks)
         finally:
@@ -88,10 +98,19 @@ def from_base64(text: Any, where: str) -> bytes:
     if isinstance(text, str):
         head = _DATA.match(text)
         try:
-            return base64.b64decode(_SPACE.sub("", text[head.end() :] if head else text), validate=True)
-        except (binascii.Error, ValueError):
+            return _decoded((text[head.end() :] if head else text).encode("ascii"))
+        except ValueError:
             pass
     raise BadRequest(f"{where} is no picture in base64.")
+
+
+def _decoded(data: bytes) -> bytes:
+    """Return what base64 stands for, made piece by piece, so that other threads have their turn; raise ValueError."""
+    data = data.translate(None, b" \t\n\r\x0b\x0c")
+    if 0 <= data.find(b"=") < len(data) - 2:
+        raise ValueError("something follows the padding")
+    pieces = (data[start : start + PIECE] for start in range(0, len(data), PIECE))
+    return b"".join(binascii.a2b_base64(piece, strict_mode=True) for piece in pieces)
 
 
 async def from_uris(uris: Sequence[tuple[Any, str]]) -> list[bytes]:
@@ -110,7 +129,7 @@ async def from_uris(uris: Sequence[tuple[Any, str]]) -> list[bytes]:
             file = await _fetched(uri, where, min(room, MOST_BYTES))
             room -= len(file)
         else:
-            file = _from_data_uri(uri, where)
+            file = await asyncio.to_thread(_from_data_uri, uri, where)
         files.append(file)
     return files
 

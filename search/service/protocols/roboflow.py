@@ -12,27 +12,28 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from search.service.app import BadRequest, answering, json_body, texts_of
+from search.service.app import answering
+from search.service.bodies import BadRequest, json_body, texts_of
 from search.service.protocols import pictures
 from search.service.protocols.common import answer, model_of
 from search.service.service import Service
 
 
 async def embed_text(service: Service, request: Request, body: bytes) -> Response:
-    start, asked = time.perf_counter(), json_body(body)
+    start, asked = time.perf_counter(), await json_body(body)
     found = await _vectors(service, asked, asked.get("text"), "text", "text")
     return answer({"embeddings": found} | _frame(start))
 
 
 async def embed_image(service: Service, request: Request, body: bytes) -> Response:
-    start, asked = time.perf_counter(), json_body(body)
+    start, asked = time.perf_counter(), await json_body(body)
     found = await _vectors(service, asked, asked.get("image"), "image", "image")
     return answer({"embeddings": found} | _frame(start))
 
 
 async def compare(service: Service, request: Request, body: bytes) -> Response:
     """The cosines of a subject and prompts: a list, or by name where the prompts have names."""
-    start, asked = time.perf_counter(), json_body(body)
+    start, asked = time.perf_counter(), await json_body(body)
     subject_type, prompt_type = asked.get("subject_type", "image"), asked.get("prompt_type", "text")
     if isinstance(asked.get("subject"), list) and len(asked["subject"]) != 1:
         raise BadRequest("subject has to be one text or one picture.")
