@@ -63,6 +63,7 @@ class Import:
         self._root, self._fetchers, self._dry, self._advance = root, fetchers, dry, advance
         self._seen: dict[bytes, int] = {}
         self._fetching: dict[Future[bytes], Row] = {}
+        self._keyless: list[CatalogueRow] = []  # what is wrong with lines that have no key, until it is written
 
     def run(self, rows: Iterable[Row | Wrong]) -> None:
         """Take the rows in; raise Busy when somebody else does so. What the iterable raises ends it."""
@@ -102,6 +103,8 @@ class Import:
                     before.line = row.line
                     moved.append(before)
                 self._done("unchanged")
+        CatalogueRow.objects.bulk_create(self._keyless)
+        self._keyless.clear()
         if moved and not self._dry:
             CatalogueRow.objects.bulk_update(moved, ["line"])
 
@@ -204,7 +207,7 @@ class Import:
     def _record(self, row: Row | Wrong, **columns: Any) -> None:
         columns["line"] = row.line
         if row.key is None:
-            CatalogueRow.objects.create(catalogue=self.outcome.catalogue, **columns)
+            self._keyless.append(CatalogueRow(catalogue=self.outcome.catalogue, **columns))
         else:
             CatalogueRow.objects.update_or_create(catalogue=self.outcome.catalogue, key=row.key, defaults=columns)
 

@@ -64,7 +64,7 @@ class CatalogueFile:
         while True:
             lines.begin()
             try:
-                text = next(lines).strip()
+                text = next(lines).rstrip()
             except StopIteration:
                 return
             except Wrong as error:
@@ -91,6 +91,7 @@ class CatalogueFile:
             except StopIteration:
                 return
             except csv.Error as error:
+                lines.skip()
                 yield Wrong(lines.first, _in_words(error))
             except Wrong as error:
                 yield error
@@ -129,7 +130,7 @@ class _Lines:
 
     def __init__(self, stream: BufferedReader, *, quoted: bool) -> None:
         self._stream, self._quoted = stream, quoted
-        self.number = 0
+        self.number, self._last = 0, b""
         self.begin()
 
     def begin(self) -> None:
@@ -145,22 +146,22 @@ class _Lines:
         self.number += 1
         before, self._size = self._size, self._size + len(raw)
         self._quotes += raw.count(b'"')
+        self._last = raw
         if self._size > MOST_LINE:
-            self._skip(raw)
+            self.skip()
             raise Wrong(self.first, f"longer than {MOST_LINE:,} bytes")
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
-            self._skip(raw)
+            self.skip()
             raise Wrong(self.first, f"byte {before + error.start + 1} is not UTF-8; save the file as UTF-8") from None
 
-    def _skip(self, raw: bytes) -> None:
-        while not raw.endswith(b"\n") or (self._quoted and self._quotes % 2):
-            ended = raw.endswith(b"\n")
-            if not (raw := self._stream.readline(65536)):
-                return
-            self.number += ended
-            self._quotes += raw.count(b'"')
+    def skip(self) -> None:
+        """Read on to the end of the row, and forget it."""
+        while self._last and (not self._last.endswith(b"\n") or (self._quoted and self._quotes % 2)):
+            ended, self._last = self._last.endswith(b"\n"), self._stream.readline(65536)
+            self.number += ended and bool(self._last)
+            self._quotes += self._last.count(b'"')
 
 
 def _opened(path: Path) -> BufferedReader:
