@@ -341,7 +341,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": 1 if DAM_URL.startswith("https://") else 0,  # whose X-Forwarded-For names the client
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# Which pages of other origins (https://shop.example.com) may use the API and download with a key. Never with our cookies.
+# Which pages of other origins (https://shop.example.com) may use the API and download, with a key, never our cookies.
 CORS_ALLOWED_ORIGINS = env.list("DAM_CORS_ORIGINS", default=[])
 CORS_ALLOW_CREDENTIALS = False
 CORS_URLS_REGEX = r"^/(api/v1|assets)/"
