@@ -134,18 +134,22 @@ class Server(TcpWSGIServer):
     """Gives connections up in time, and the one that has kept it waiting longest when there are too many."""
 
     channel_class = Channel
+    next_look = 0.0
 
     def maintenance(self, now: float) -> None:
-        for channel in list(self.active_channels.values()):
-            if channel.is_given_up(now):
-                channel.handle_close()
+        """Nothing, because the next poll is being prepared, and what it accepts may be given a closed one's number."""
 
-    def readable(self) -> bool:
+    def give_up(self, now: float) -> None:
+        """Close what is to be given up; call it between two polls."""
+        if now >= self.next_look:
+            self.next_look = now + 1
+            for channel in list(self.active_channels.values()):
+                if channel.is_given_up(now):
+                    channel.handle_close()
         if len(self._map) >= self.adj.connection_limit:
             waiting = [channel for channel in self.active_channels.values() if channel.waits()]
             if waiting:
                 min(waiting, key=lambda channel: channel.began).handle_close()
-        return bool(super().readable())
 
 
 def serve(application: Any) -> None:
@@ -159,7 +163,6 @@ def serve(application: Any) -> None:
         threads=THREADS,
         connection_limit=room_for_connections(),
         channel_timeout=settings.DAM_REQUEST_SECONDS,
-        cleanup_interval=1,
         inbuf_overflow=IN_MEMORY,
         max_request_header_size=IN_MEMORY,
         max_request_body_size=settings.DAM_MAX_UPLOAD_BYTES
@@ -178,6 +181,8 @@ def serve(application: Any) -> None:
         for address in adjustments.listen
     ]
     while not stop:
+        for server in servers:
+            server.give_up(time.time())
         wasyncore.poll2(1, sockets)
     for server in servers:
         server.accepting = False
