@@ -138,7 +138,7 @@ def _storage(location: str) -> dict[str, Any]:
             "access_key": env.str("AWS_ACCESS_KEY_ID", default=None),
             "secret_key": env.str("AWS_SECRET_ACCESS_KEY", default=None),
             "addressing_style": env.str("AWS_S3_ADDRESSING_STYLE", default="auto"),
-            "signature_version": "s3v4",
+            "signature_version": env.str("AWS_S3_SIGNATURE_VERSION", default="s3v4"),
             "default_acl": None,
             "querystring_auth": True,
             "querystring_expire": int(DAM_URL_EXPIRY.total_seconds()),
@@ -153,7 +153,7 @@ def _s3_client_config() -> Any:
 
     return Config(
         s3={"addressing_style": env.str("AWS_S3_ADDRESSING_STYLE", default="auto")},
-        signature_version="s3v4",
+        signature_version=env.str("AWS_S3_SIGNATURE_VERSION", default="s3v4"),
         # Stores that are not Amazon's may refuse the checksums that newer boto adds to every request.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

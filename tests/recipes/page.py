@@ -78,7 +78,7 @@ def _outcome(lines: list[str]) -> tuple[str | None, int]:
     status = 0
     if lines and (ends := EXIT.fullmatch(lines[-1].strip())):
         status, lines = int(ends.group(1)), lines[:-1]
-    text = "\n".join(lines).strip()
+    text = "\n".join(lines).strip("\n")
     return text or None, status
 
 
