@@ -2,28 +2,92 @@
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from knox.admin import AuthTokenAdmin as KnoxTokenAdmin
+from knox.admin import AuthTokenCreateForm
 from knox.models import AuthToken
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from assets.admin.base import ModelAdmin
+from search.models import ApiKey
 
 admin.site.unregister(AuthToken)
 
 
+class KeyForm(AuthTokenCreateForm):
+    """A key for a program, or a page of another origin. Whoever is no superuser makes keys for themselves alone."""
+
+    name = forms.CharField(
+        label=_lazy("name"),
+        max_length=100,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_lazy("What the key is for; it is told from others by this."),
+    )
+    read_only = forms.BooleanField(
+        label=_lazy("read only"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_lazy("With it one may search and download; without, do whatever the user may."),
+    )
+
+    class Meta(AuthTokenCreateForm.Meta):
+        fields = ["name", "read_only", "user", "expiry"]
+
+
 @admin.register(AuthToken)
 class TokenAdmin(KnoxTokenAdmin, ModelAdmin):
-    """Tokens are made by signing in to the API, or here; deleting one revokes it."""
+    """Keys are made here, or by signing in to the API; deleting one revokes it."""
 
-    list_display = ("token_key", "user", "created", "expiry")
-    list_select_related = ("user",)
-    autocomplete_fields = ("user",)
+    add_form = KeyForm
+    list_display = ("key_name", "token_key", "user", "scope", "created", "expiry")
+    list_select_related = ("user", "key")
+    search_fields = ("key__name", "token_key", "user__username")
+    fields = ("name", "read_only", "user", "expiry")
     raw_id_fields = ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is None else ("key_name", "token_key", "user", "scope", "created", "expiry")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Whoever makes a key for somebody acts as they do: that is for superusers."""
+        user: Any = request.user
+        kwargs["queryset"] = (
+            User.objects.filter(is_active=True) if user.is_superuser else User.objects.filter(pk=user.pk)
+        )
+        return super().formfield_for_foreignkey(db_field, request, initial=user.pk, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: AuthToken, form: Any, change: bool) -> None:
+        """Show the key, this once: what is stored is its digest."""
+        with transaction.atomic():
+            obj.save()
+            wanted = form.cleaned_data
+            ApiKey.objects.create(token=obj, name=wanted["name"], read_only=wanted["read_only"])
+        text = _("The key “%(name)s”, shown this once: %(key)s")
+        self.message_user(request, text % {"name": wanted["name"], "key": form.token}, messages.WARNING)
+
+    @display(description=_lazy("Name"), ordering="key__name")
+    def key_name(self, token: AuthToken) -> str:
+        return token.key.name if hasattr(token, "key") else _("signed in")
+
+    @display(description=_lazy("Scope"), ordering="key__read_only", label={"read": "info", "write": "warning"})
+    def scope(self, token: AuthToken) -> tuple[str, str]:
+        if hasattr(token, "key") and token.key.read_only:
+            return "read", _("read only")
+        return "write", _("read and write")
 
 
 def stylesheet(request: HttpRequest) -> str:
@@ -41,6 +105,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         ],
         _("Search"): [
             (_("Saved searches"), "saved_search", "search_savedsearch_changelist", "search.view_savedsearch"),
+            (_("Flags"), "flag", "search_policyflag_changelist", "search.view_policyflag"),
+            (_("Policies"), "policy", "search_policy_changelist", "search.view_policy"),
             (_("Embedding status"), "monitoring", "search_status", "search.view_embeddingmodel"),
             (_("Embeddings"), "scatter_plot", "search_embedding_changelist", "search.view_embedding"),
             (_("Embedding models"), "neurology", "search_embeddingmodel_changelist", "search.view_embeddingmodel"),
@@ -52,7 +118,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _("Access"): [
             (_("Users"), "person", "auth_user_changelist", "auth.view_user"),
             (_("Groups"), "group", "auth_group_changelist", "auth.view_group"),
-            (_("API tokens"), "key", "knox_authtoken_changelist", "knox.view_authtoken"),
+            (_("API keys"), "key", "knox_authtoken_changelist", "knox.view_authtoken"),
         ],
     }
     allowed = {

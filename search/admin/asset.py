@@ -27,11 +27,12 @@ from assets.models import Asset
 from assets.querysets import AssetQuerySet
 from search.admin.ask import DescribeMixin
 from search.admin.asset_ledger import LedgerMixin
+from search.admin.policies import FlaggedFilter
 from search.admin.suggestions import SuggestionsMixin
 from search.encoders import ModelUnavailable
 from search.hits import Hit
 from search.language import Kind
-from search.models import Embedding, EmbeddingModel, Judgment, NoActiveModel
+from search.models import Embedding, EmbeddingModel, Judgment, NoActiveModel, PolicyFlag
 from search.query import InvalidQuery, Mode, SearchQuery
 from search.results import Results, search
 from search.throttles import TooManyPictures, count_pictures
@@ -154,7 +155,7 @@ admin.site.unregister(Asset)
 class SemanticAssetAdmin(LedgerMixin, SuggestionsMixin, DescribeMixin, AssetAdmin):
     actions = (*AssetAdmin.actions, embed_again)
     search_help_text = _("Describe what to look for")
-    list_filter = (*AssetAdmin.list_filter, EmbeddingFilter)
+    list_filter = (*AssetAdmin.list_filter, EmbeddingFilter, FlaggedFilter)
     change_list_template = "admin/search/asset_list.html"
     list_before_template = "admin/search/likes.html"
     change_form_outer_before_template = "admin/search/asset_summary.html"
@@ -174,7 +175,8 @@ class SemanticAssetAdmin(LedgerMixin, SuggestionsMixin, DescribeMixin, AssetAdmi
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """An asset takes along its vectors and what was said of it, although nobody may delete those by hand."""
         to_delete, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
-        return to_delete, counts, perms_needed - {Embedding._meta.verbose_name, Judgment._meta.verbose_name}, protected
+        own = {model._meta.verbose_name for model in (Embedding, Judgment, PolicyFlag)}
+        return to_delete, counts, perms_needed - own, protected
 
     def has_embed_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("search.change_embedding")

@@ -21,7 +21,8 @@ class PolicyQuerySet(models.QuerySet["Policy"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete policies; waits for workers that are flagging, as ``Policy.delete`` does."""
         with transaction.atomic():
-            locked = list(self.order_by("pk").select_for_update().values_list("pk", flat=True))
+            chosen = Policy.objects.filter(pk__in=list(self.order_by().values_list("pk", flat=True)))
+            locked = list(chosen.order_by("pk").select_for_update().values_list("pk", flat=True))
             return models.QuerySet(self.model, using=self.db).filter(pk__in=locked).delete()
 
     delete.alters_data = True  # type: ignore[attr-defined]

@@ -11,7 +11,8 @@ from search.models import Calibration, EmbeddingModel, Policy
 from tests.admin import conftest as of_admin
 from tests.search import conftest as of_search
 
-many_assets, editing, looking = of_search.many_assets, of_admin.editing, of_admin.looking
+many_assets = of_search.many_assets
+editing, looking, listed = of_admin.editing, of_admin.looking, of_admin.listed
 
 KNIFE, GUN = np.eye(8, dtype=np.float32)[:2]
 # Cosines of chance lie about 0, and 0.2 is worth 50 %.

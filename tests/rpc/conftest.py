@@ -1,2 +1,4 @@
-from tests.api.conftest import client_of  # noqa: F401
-from tests.search.conftest import many_assets  # noqa: F401
+from tests.api import conftest as of_api
+from tests.search import conftest as of_search
+
+client_of, many_assets = of_api.client_of, of_search.many_assets
