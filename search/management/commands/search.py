@@ -154,4 +154,4 @@ def _in_words(reason: dict[str, Any]) -> str:
         case "name":
             return "named so"
         case _:
-            return "picture"
+            return "described so" if reason["signal"] == "description" else "picture"
