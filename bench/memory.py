@@ -72,8 +72,8 @@ def _bare(folder: Path) -> Iterator[tuple[subprocess.Popen, int]]:
     port = _free_port()
     sockets = quote(str(next(folder.rglob(".s.PGSQL.*[0-9]")).parent), safe="")
     environment = _clean() | {"DATABASE_URL": f"postgres://postgres@{sockets}/postgres"}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--blocking-threads", "4", "--no-ws"]
-    command += ["--port", str(port), "--log-level", "warning", "bench.bare.wsgi:application"]
+    command = [sys.executable, "-m", "waitress", "--threads", "4", "--listen", f"127.0.0.1:{port}"]
+    command += ["bench.bare.wsgi:application"]
     with _running(command, environment) as process:
         _wait(lambda: _answers(f"http://127.0.0.1:{port}/admin/login/"))
         yield process, port
