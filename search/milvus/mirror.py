@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
@@ -109,18 +109,38 @@ def drain(model: EmbeddingModel) -> int:
     return len(changes)
 
 
-def check(model: EmbeddingModel, *, thoroughly: bool = False) -> None:
-    """Have a collection that is gone, or ``thoroughly`` that lacks vectors, built anew. Raises Unavailable."""
+class Held(NamedTuple):
+    """How many vectors the database has, how many of them Milvus has yet to be told of, and how many it has."""
+
+    vectors: int
+    untold: int
+    mirrored: int
+
+    @property
+    def lacking(self) -> int:
+        return max(self.vectors - self.untold - self.mirrored, 0)
+
+
+def check(model: EmbeddingModel, *, thoroughly: bool = False) -> Held | None:
+    """Have a collection that is gone, or ``thoroughly`` that lacks vectors, built anew. Raises Unavailable.
+
+    Return what was counted; None where nothing was.
+    """
     with only_one(_writes(model)):
         mirror = Mirror.objects.filter(model=model, state=State.READY).first()
         if mirror is None:
-            return
+            return None
         if not collections.exists(mirror.collection):
             logger.error("The collection %s is gone: it is built anew.", mirror)
             _start_over(mirror, gone=True)
-        elif thoroughly and (lacks := _lacks(model, mirror)):
-            logger.error("The collection %s of %s lacks %s vectors: it is built anew.", mirror, model, lacks)
+            return None
+        if not thoroughly:
+            return None
+        held = _held(model, mirror)
+        if held.lacking:
+            logger.error("The collection %s of %s lacks %s vectors: it is built anew.", mirror, model, held.lacking)
             _start_over(mirror)
+        return held
 
 
 def _begin(model: EmbeddingModel) -> Mirror:
@@ -161,9 +181,9 @@ def _copy(model: EmbeddingModel, mirror: Mirror, say: Callable[[float], object])
     while drain(model) == BATCH:
         pass
     with only_one(_writes(model)):
-        if lacks := _lacks(model, mirror):
+        if lacking := _held(model, mirror).lacking:
             Mirror.objects.filter(pk=mirror.pk).update(copied=0)
-            raise Unavailable(f"The collection {mirror} lacks {lacks} vectors after all were copied; it starts over.")
+            raise Unavailable(f"The collection {mirror} lacks {lacking} vectors after all were copied; it starts over.")
         Mirror.objects.filter(model=model, state=State.READY).update(state=State.RETIRED, model=None, changed_at=Now())
         Mirror.objects.filter(pk=mirror.pk).update(state=State.READY, changed_at=Now())
 
@@ -189,11 +209,10 @@ def _start_over(mirror: Mirror, *, gone: bool = False) -> None:
         mirror.delete()
 
 
-def _lacks(model: EmbeddingModel, mirror: Mirror) -> int:
-    """Return how many vectors the collection has too few, beside those that it has yet to be told of."""
+def _held(model: EmbeddingModel, mirror: Mirror) -> Held:
     of_model = MirrorChange.objects.filter(model_id=model.pk, mirrored_at=None)
     untold = of_model.values("embedding_id").distinct().count()
-    return max(Embedding.objects.ranked_by(model).count() - collections.count(mirror.collection) - untold, 0)
+    return Held(Embedding.objects.ranked_by(model).count(), untold, collections.count(mirror.collection))
 
 
 _ROWS = """

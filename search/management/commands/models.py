@@ -16,6 +16,7 @@ from search import backend, comparison, indexes, lifecycle
 from search.coverage import Coverage, coverage_of, coverages
 from search.encoders import ModelUnavailable
 from search.evaluation import Unusable, read_questions
+from search.milvus import mirror
 from search.milvus.client import Unavailable
 from search.models import EmbeddingModel, NoActiveModel
 from search.query import Mode
@@ -44,7 +45,8 @@ class Command(BaseCommand):
             steps.add_parser(name, help=text).add_argument("name")
         index = steps.add_parser("index", help="build its index now")
         index.add_argument("name")
-        index.add_argument("--rebuild", action="store_true", help="although it has one: a new one beside it takes over")
+        index.add_argument("--rebuild", action="store_true", help="although it has one: a new one takes over")
+        index.add_argument("--check", action="store_true", help="count what Milvus has, instead")
         compare = steps.add_parser("compare", help="what it finds, beside what the active one finds")
         compare.add_argument("name")
         compare.add_argument("--with", dest="other", metavar="NAME", help="compare with this one instead")
@@ -55,7 +57,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             getattr(self, f"_{options['step']}")(options)
-        except (lifecycle.Refused, ModelUnavailable, NoActiveModel, Unusable) as error:
+        except (lifecycle.Refused, ModelUnavailable, NoActiveModel, Unavailable, Unusable) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -117,10 +119,15 @@ class Command(BaseCommand):
 
     def _index(self, options: dict[str, Any]) -> None:
         model = self._model(options["name"])
-        try:
-            built = backend.build(model, anew=options["rebuild"])
-        except Unavailable as error:
-            raise CommandError(str(error)) from error
+        if options["check"]:
+            held = mirror.check(model, thoroughly=True)
+            if held is None:
+                raise CommandError(f"{model} has no index outside of the database, or it is being built.")
+            self.stdout.write(f"{held.vectors:,} vectors, {held.mirrored:,} in Milvus, {held.untold:,} on their way.")
+            if held.lacking:
+                raise CommandError(f"{held.lacking:,} are lacking: a new one is built beside it.")
+            return
+        built = backend.build(model, anew=options["rebuild"])
         if not built:
             at = backend.look([model])[model.pk]
             raise CommandError(f"Another process is building it: {at.phase} {_percent(at.percent)}".rstrip(" :") + ".")
