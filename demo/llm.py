@@ -137,7 +137,8 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-def pieces(text: str, size: int = 12) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
+    size = max(12, len(text) // 50)
     for start in range(0, len(text), size):
         yield text[start : start + size]
 

@@ -1,6 +1,6 @@
 """A question about pictures: the best that the asker may see are shown to a language model, which answers from them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,7 +81,7 @@ class Done:
 Event = Begun | Statement | Done
 
 
-def ask(question: Question, user: Any) -> Iterator[Event]:
+def ask(question: Question, user: Any) -> Generator[Event, None, None]:
     """Ask for somebody, and yield what happens: Begun, Statements, Done.
 
     The first event comes with the first piece of the answer, so that whatever fails before fails before it. Raises

@@ -8,9 +8,10 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from search.ask import budget
-from search.ask.errors import AskFailed, BrokenOff, Declined, Unreadable
+from search.ask.errors import AskFailed, Declined, Unreadable
 from search.ask.prompt import Prompt
 from search.ask.providers import Model, Stop, Usage
+from search.ask.providers.calls import broken_off
 from search.ask.setup import Setup
 from search.models.ask import Ask
 
@@ -49,7 +50,7 @@ class Entry:
                             raise Unreadable(_("The answer is longer than was asked for."))
                         yield piece
         if self.stop is None:
-            raise BrokenOff(_("The answer of %s broke off.") % self._setup.name)
+            raise broken_off(self._setup)
         if self.stop is Stop.DECLINED:
             raise Declined(_("%s declined to answer this.") % self._setup.name)
 

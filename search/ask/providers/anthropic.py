@@ -25,7 +25,7 @@ class Anthropic:
 
     def stream(self, prompt: Prompt) -> Generator[str | Usage | Stop, None, None]:
         deadline = Deadline(self._setup)
-        with translated(self._sdk, self._setup), client(self._sdk, "Anthropic", self._setup) as asked:
+        with translated(self._sdk, self._setup) as progress, client(self._sdk, "Anthropic", self._setup) as asked:
             events = asked.messages.create(
                 model=self._setup.model,
                 max_tokens=prompt.most_tokens,
@@ -34,6 +34,7 @@ class Anthropic:
                 output_config={"format": {"type": "json_schema", "schema": prompt.schema}},
                 stream=True,
             )
+            progress.begun = True
             with events:
                 for event in events:
                     deadline.check()

@@ -53,13 +53,20 @@ def client(sdk: Any, kind: str, setup: Setup) -> Iterator[Any]:
         )
 
 
+class Progress:
+    """How far a request has come: whether its answer has ``begun``."""
+
+    begun = False
+
+
 @contextmanager
-def translated(sdk: Any, setup: Setup) -> Iterator[None]:
+def translated(sdk: Any, setup: Setup) -> Iterator[Progress]:
     """Turn whatever the SDK and its transport raise into ``AskFailed``."""
     import httpx2
 
+    progress = Progress()
     try:
-        yield
+        yield progress
     except (sdk.APITimeoutError, httpx2.TimeoutException) as error:
         _log(setup, error)
         raise too_long(setup) from error
@@ -68,10 +75,10 @@ def translated(sdk: Any, setup: Setup) -> Iterator[None]:
         raise _of_status(setup, error) from error
     except sdk.APIConnectionError as error:
         _log(setup, error)
-        raise _unreachable(setup, error) from error
+        raise (broken_off(setup) if progress.begun else _unreachable(setup, error)) from error
     except httpx2.HTTPError as error:
         _log(setup, error)
-        raise BrokenOff(_("The answer of %s broke off.") % setup.name) from error
+        raise broken_off(setup) from error
     except sdk.APIError as error:
         _log(setup, error)
         raise BrokenOff(_("%(model)s ended its answer with an error: %(said)s") % _said(setup, error)) from error
@@ -97,8 +104,8 @@ def too_long(setup: Setup) -> TookTooLong:
     return TookTooLong(text % {"model": setup.name, "seconds": settings.DAM_LLM_SECONDS})
 
 
-def not_of_protocol(setup: Setup) -> Unreadable:
-    return Unreadable(_("%s answered with something that is not of its protocol.") % setup.name)
+def broken_off(setup: Setup) -> BrokenOff:
+    return BrokenOff(_("The answer of %s broke off.") % setup.name)
 
 
 def _of_status(setup: Setup, error: Any) -> AskFailed:

@@ -21,7 +21,7 @@ class OpenAI:
         deadline = Deadline(self._setup)
         # OpenAI's newer models know the one name alone, and servers of others may know only the older one.
         limit = "max_tokens" if self._setup.elsewhere else "max_completion_tokens"
-        with translated(self._sdk, self._setup), client(self._sdk, "OpenAI", self._setup) as asked:
+        with translated(self._sdk, self._setup) as progress, client(self._sdk, "OpenAI", self._setup) as asked:
             chunks = asked.chat.completions.create(
                 model=self._setup.model,
                 messages=[
@@ -36,6 +36,7 @@ class OpenAI:
                 stream_options={"include_usage": True},
                 **{limit: prompt.most_tokens},
             )
+            progress.begun = True
             with chunks:
                 for chunk in chunks:
                     deadline.check()
