@@ -61,8 +61,8 @@ def tokens(sql: str) -> Iterator[Token]:
             if end < 0:
                 raise Unterminated("dollar-quoted string", at)
             kind, text = "string", sql[at : end + len(text)]
-        elif text in ("'", '"'):
-            raise Unterminated("string" if text == "'" else "quoted name", at)
+        elif text in ("'", '"') or (text in ("e", "E") and sql[match.end() : match.end() + 1] == "'"):
+            raise Unterminated("quoted name" if text == '"' else "string", at)
         yield Token(kind, text, at)
         at += len(text)
 

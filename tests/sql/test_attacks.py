@@ -152,7 +152,7 @@ def test_no_volatile_function_of_the_server_is_called(sql):
     with session.connect(session.EVERYTHING) as signed_in:
         for name in names:
             text = f"SELECT {name.upper()} ()"
-            with pytest.raises(SqlError, match="is not (called|run) here"):
+            with pytest.raises(SqlError, match=r"is not (called|run) here"):
                 console.rules.refuse_effects(signed_in.cursor(), console.rules.one_query(text), text)
 
 
