@@ -3,6 +3,7 @@
 import itertools
 import os
 import socket
+import threading
 
 import pytest
 
@@ -17,6 +18,18 @@ from tests.catalogue.conftest import counts, problems, run
 from tests.conftest import draw
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shops(serve, monkeypatch):
+    """Serve each of these answers as ``pictures.test``, on ports of their own."""
+
+    def start(*answers):
+        servers = [serve(*each) if isinstance(each, tuple) else serve(each) for each in answers]
+        monkeypatch.setattr(remote, "PORTS", {server.port for server in servers})
+        return servers
+
+    return start
 
 
 def answer(body: bytes, kind: str = "image/png") -> bytes:
@@ -82,9 +95,8 @@ def test_a_link_that_stays_inside_is_followed(put, write, shop):
     assert counts(run(write({"file": "link.png"}))) == {"new": 1}
 
 
-def test_pictures_are_fetched_several_at_a_time_and_each_once(serve, write):
-    bodies = [draw() for _ in range(12)]
-    servers = [serve(answer(body)) for body in bodies]
+def test_pictures_are_fetched_once_each(shops, write):
+    servers = shops(*(answer(draw()) for _ in range(12)))
     rows = [{"url": f"http://pictures.test:{server.port}/d/Look%20{i}.png?w=400"} for i, server in enumerate(servers)]
     path = write(*rows)
     assert counts(run(path)) == {"new": 12}
@@ -93,8 +105,28 @@ def test_pictures_are_fetched_several_at_a_time_and_each_once(serve, write):
     assert set(Asset.objects.values_list("filename", flat=True)) == {f"Look {i}.png" for i in range(12)}
 
 
-def test_an_address_that_answers_later_is_asked_again_and_the_others_are_not(serve, write):
-    good, bad = serve(answer(draw())), serve(b"HTTP/1.1 503 Busy\r\n\r\n", answer(draw()))
+def test_so_many_are_fetched_at_the_same_time_as_were_asked_for_and_no_more(shops, write, monkeypatch):
+    barrier, most, now = threading.Barrier(3, timeout=20), [], []
+    fetch = remote.fetch
+
+    def counted(*args, **options):
+        now.append(1)
+        most.append(len(now))
+        barrier.wait()  # passes when three are here together
+        try:
+            return fetch(*args, **options)
+        finally:
+            now.pop()
+
+    monkeypatch.setattr(remote, "fetch", counted)
+    servers = shops(*(answer(draw()) for _ in range(6)))
+    path = write(*({"url": f"http://pictures.test:{server.port}/a.png"} for server in servers))
+    assert counts(run(path, "--fetchers", 3)) == {"new": 6}
+    assert max(most) == 3
+
+
+def test_an_address_that_answers_later_is_asked_again_and_the_others_are_not(shops, write):
+    good, bad = shops(answer(draw()), (b"HTTP/1.1 503 Busy\r\n\r\n", answer(draw())))
     path = write(*({"url": f"http://pictures.test:{server.port}/a.png"} for server in (good, bad)))
     outcome = run(path)
     assert counts(outcome) == {"new": 1, "failed": 1}
