@@ -17,7 +17,7 @@ from assets.overlap import TURN, Batch, at_once, overlapped
 from assets.preparation import sandbox
 from assets.storage import local_copy
 from search import descriptions
-from search.encoders import ModelUnavailable, of_unit_length
+from search.encoders import ModelUnavailable, encode_descriptions, of_unit_length
 from search.halves import Halves
 from search.models import Embedding, EmbeddingModel, PolicyFlag
 
@@ -105,7 +105,7 @@ def _embed(model: EmbeddingModel, rows: list[Embedding], inputs: list[Any]) -> N
     described = model.embeds == EmbeddingModel.Embeds.DESCRIPTION
     try:
         encoder = model.encoder
-        vectors = (encoder.encode_text if described else encoder.encode_images)(inputs)
+        vectors = encode_descriptions(encoder, inputs) if described else encoder.encode_images(inputs)
     except ModelUnavailable as error:
         logger.error("%s embeddings wait for their model: %s", len(rows), error)
         Embedding.objects.release(rows, retry_in=PAUSE)

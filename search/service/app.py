@@ -83,8 +83,13 @@ def answering(
 
 
 async def encode_texts(service: Service, request: Request, body: bytes) -> Response:
-    """``{"texts": [...]}`` → float32 of shape (n, dimensions), little endian, row by row."""
-    return _vectors(await service.texts(_model(request), texts_of((await json_body(body)).get("texts"))))
+    """``{"texts": [...]}`` → float32 of shape (n, dimensions), little endian, row by row.
+
+    With ``"described": true`` they are descriptions, to be found by texts.
+    """
+    asked = await json_body(body)
+    encode = service.descriptions if asked.get("described") is True else service.texts
+    return _vectors(await encode(_model(request), texts_of(asked.get("texts"))))
 
 
 async def encode_pixels(service: Service, request: Request, body: bytes) -> Response:

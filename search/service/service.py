@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from search.encoders import ELSEWHERE, ModelUnavailable, Unsupported, load
+from search.encoders import ELSEWHERE, ModelUnavailable, Unsupported, encode_descriptions, load
 from search.service.batching import Batcher, Lane, Part
 
 logger = logging.getLogger(__name__)
@@ -42,10 +42,14 @@ class Held:
         self.texts = Lane(self._encode_texts, ROOM_FOR_TEXTS)
         self.lone_pictures = Lane(self._encode_pixels, ROOM_FOR_PICTURES)  # somebody searches with it
         self.pictures = Lane(self._encode_pixels, ROOM_FOR_PICTURES)
-        self.batcher = Batcher([self.texts, self.lone_pictures, self.pictures])
+        self.descriptions = Lane(self._encode_descriptions, ROOM_FOR_TEXTS)
+        self.batcher = Batcher([self.texts, self.lone_pictures, self.pictures, self.descriptions])
 
     def _encode_texts(self, parts: list[Part]) -> np.ndarray:
         return self.encoder.encode_text(list(chain.from_iterable(part.items for part in parts)))
+
+    def _encode_descriptions(self, parts: list[Part]) -> np.ndarray:
+        return encode_descriptions(self.encoder, list(chain.from_iterable(part.items for part in parts)))
 
     def _encode_pixels(self, parts: list[Part]) -> np.ndarray:
         return self.encoder.encode_pixels(np.concatenate([part.items for part in parts]))
@@ -61,7 +65,7 @@ class Held:
         }
 
     def health(self) -> dict[str, Any]:
-        lanes = {"texts": [self.texts], "pictures": [self.lone_pictures, self.pictures]}
+        lanes = {"texts": [self.texts, self.descriptions], "pictures": [self.lone_pictures, self.pictures]}
         return {
             "dimensions": self.encoder.dimensions,
             "dtype": str(getattr(self.encoder, "dtype", "")),
@@ -93,9 +97,7 @@ class Service:
 
     async def texts(self, model: str, texts: list[str]) -> np.ndarray:
         """Return unit vectors of texts, float32 of shape (n, dimensions)."""
-        held = await self.held(model)
-        if not held.encoder.takes_text:
-            raise Unsupported(f"{model} takes no text.")
+        held = await self._held_for_texts(model)
         known = {text: vector for text in texts if (vector := self._vectors.get((model, text))) is not None}
         if missing := [text for text in dict.fromkeys(texts) if text not in known]:
             known |= zip(missing, await held.batcher.submit(held.texts, missing), strict=True)
@@ -105,6 +107,11 @@ class Service:
         while len(self._vectors) > CACHED_TEXTS:
             self._vectors.popitem(last=False)
         return np.stack([known[text] for text in texts])
+
+    async def descriptions(self, model: str, texts: list[str]) -> np.ndarray:
+        """Return unit vectors of what texts are to find, as above; none is remembered."""
+        held = await self._held_for_texts(model)
+        return await held.batcher.submit(held.descriptions, texts)
 
     async def pixels(self, model: str, pixels: np.ndarray) -> np.ndarray:
         """Return unit vectors of what the model's ``transform`` made, uint8 of shape (n, height, width, 3)."""
@@ -134,6 +141,12 @@ class Service:
             return await asyncio.wait_for(asyncio.shield(self._loading[model]), LOADING_SECONDS)
         except TimeoutError:
             raise Loading(f"{model} is being loaded; try again in a moment.") from None
+
+    async def _held_for_texts(self, model: str) -> Held:
+        held = await self.held(model)
+        if not held.encoder.takes_text:
+            raise Unsupported(f"{model} takes no text.")
+        return held
 
     async def preload(self, models: Iterable[str]) -> None:
         """Load models before anybody asks."""

@@ -94,6 +94,42 @@ def test_minilm_knows_what_is_meant():
 
 
 @pytest.fixture(scope="module")
+def prompted(tmp_path_factory):
+    """A text model with random weights whose files say what is to be put before queries and documents."""
+    import torch
+
+    from search.encoders import device  # noqa: F401 - before transformers, which imports torchvision
+
+    torch.manual_seed(0)
+    from sentence_transformers import SentenceTransformer, models
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("prompted")
+    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    (folder / "vocab.txt").write_text("\n".join([*WORDS, "query", "passage", ":"]), encoding="utf-8")
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
+    BertModel(BertConfig(vocab_size=len(WORDS) + 3, max_position_embeddings=64, **layers)).save_pretrained(
+        folder / "bert"
+    )
+    words = models.Transformer(str(folder / "bert"), max_seq_length=32)
+    prompts = {"query": "query: ", "passage": "passage: "}
+    modules = [words, models.Pooling(words.get_embedding_dimension())]
+    SentenceTransformer(modules=modules, prompts=prompts, device="cpu").save(str(folder / "model"))
+    return folder / "model"
+
+
+def test_queries_and_descriptions_are_given_the_prompts_that_the_model_has(prompted):
+    from sentence_transformers import SentenceTransformer
+
+    encoder = load(f"sentence-transformers:{prompted}")
+    plain = SentenceTransformer(str(prompted), device="cpu")
+    for encode, prompt in ((encoder.encode_text, "query: "), (encoder.encode_descriptions, "passage: ")):
+        theirs = plain.encode([prompt + "red truck"], normalize_embeddings=True)
+        assert encode(["red truck"]) == pytest.approx(theirs, abs=1e-5)
+    assert encoder.encode_text(["red truck"]) != pytest.approx(encoder.encode_descriptions(["red truck"]), abs=1e-3)
+
+
+@pytest.fixture(scope="module")
 def networks(tmp_path_factory):
     """Checkpoints of classifiers with random weights, as torchvision saves them."""
     import torch

@@ -58,6 +58,18 @@ def test_texts_and_pixels_become_float32_row_by_row(small):
     assert np.frombuffer(answer.content, "<f4").reshape(2, 2).tolist() == [[0, 1]] * 2
 
 
+def test_descriptions_are_told_apart_from_what_is_searched_with_where_the_model_does(small, monkeypatch):
+    asked = {"texts": ["a"], "described": True}
+    answer = small.post("/encode/texts", json=asked)
+    assert np.frombuffer(answer.content, "<f4").tolist() == [1, 0]
+    described = np.array([[0, 1]], np.float32)
+    monkeypatch.setattr(Small, "encode_descriptions", lambda self, texts: described, raising=False)
+    answer = small.post("/encode/texts", json=asked)
+    assert np.frombuffer(answer.content, "<f4").tolist() == [0, 1]
+    answer = small.post("/encode/texts", json={"texts": ["a"]})
+    assert np.frombuffer(answer.content, "<f4").tolist() == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("path", "content", "status", "says"),
     [
