@@ -24,6 +24,7 @@ from assets.ledger import State
 from assets.models import Asset
 from dam.broker import transport_options
 from search.models import Embedding, EmbeddingModel
+from tests.support.library import own_directory
 
 pytest_plugins = ["tests.support.s3", "tests.support.side_by_side"]
 _seed = itertools.count()
@@ -66,6 +67,13 @@ def files(tmp_path: Path, settings: Any) -> Path:
         },
     )
     return tmp_path / "media"
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """For a library of the test's own: its database, when root starts it, runs as another user."""
+    with own_directory() as directory:
+        yield directory
 
 
 def place(settings: Any, backends: dict[str, Any]) -> None:

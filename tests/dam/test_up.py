@@ -4,22 +4,24 @@ import json
 import signal
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 import requests
 
 from dam.supervisor import SETTLED_SECONDS
-from tests.support.library import Library
+from tests.support.library import Library, own_directory
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory) -> Library:
-    library = Library(tmp_path_factory.mktemp("up"))
-    library.environment["DAM_ADMIN_USER"] = "boss"
-    return library
+def library() -> Iterator[Library]:
+    with own_directory() as directory:
+        library = Library(directory)
+        library.environment["DAM_ADMIN_USER"] = "boss"
+        yield library
 
 
 def test_one_command_brings_up_page_admin_and_api_and_one_signal_ends_them(library, picture, tmp_path):

@@ -1,10 +1,7 @@
 """Fault runs: short ones in ``make test``; ``make faults`` (FAULTS=long) kills more, waits longer and prints times."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +12,7 @@ from botocore.config import Config
 
 from tests.faults import proxy
 from tests.faults.library import Library
+from tests.support.library import own_directory
 from tests.support.swift import SwiftServer
 
 BUCKET = "faults"
@@ -88,16 +86,6 @@ def library(request: Any) -> Iterator[Library]:
         return
     with own_directory() as directory, Library(directory).up() as library:
         yield library
-
-
-@contextmanager
-def own_directory() -> Iterator[Path]:
-    """A directory outside pytest's: root's database runs as another user, and pytest closes its own to all others."""
-    directory = Path(tempfile.mkdtemp(prefix="dam-faults-"))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def print_table(title: str, rows: list[tuple[str, Any]]) -> None:

@@ -30,10 +30,8 @@ def search(library: Library, text: str) -> requests.Response:
     return requests.get(f"{library.url}/api/v1/assets/", {"semantic": text}, timeout=10)
 
 
-def test_up_runs_one_process_with_a_model_and_starts_it_again_however_often_it_dies(
-    tmp_path_factory, picture, tmp_path
-):
-    library = Library(tmp_path_factory.mktemp("up-encoder"))
+def test_up_runs_one_process_with_a_model_and_starts_it_again_however_often_it_dies(open_directory, picture, tmp_path):
+    library = Library(open_directory)
     (tmp_path / "picture.png").write_bytes(picture(size=(300, 200)))
     with library.up() as up:
         assert stat.S_IMODE((library.data_dir / "encoder.sock").stat().st_mode) == 0o600
@@ -66,8 +64,9 @@ def test_up_runs_one_process_with_a_model_and_starts_it_again_however_often_it_d
     assert not (library.data_dir / "encoder.sock").exists()
 
 
-def test_a_data_directory_with_a_long_path_has_its_socket_elsewhere(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("long" * 25)
+def test_a_data_directory_with_a_long_path_has_its_socket_elsewhere(open_directory):
+    folder = open_directory / ("long" * 25)
+    folder.mkdir()
     library = Library(folder)
     with library.up():
         assert search(library, "a truck").status_code == 200
@@ -75,8 +74,8 @@ def test_a_data_directory_with_a_long_path_has_its_socket_elsewhere(tmp_path_fac
         assert not (folder / "encoder.sock").exists()
 
 
-def test_up_starts_no_encoder_where_another_was_set(tmp_path_factory, shared_encoder):
-    library = Library(tmp_path_factory.mktemp("up-elsewhere"))
+def test_up_starts_no_encoder_where_another_was_set(open_directory, shared_encoder):
+    library = Library(open_directory)
     library.environment["DAM_ENCODER_URL"] = shared_encoder.url
     with library.up():
         assert search(library, "a truck").status_code == 200

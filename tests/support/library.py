@@ -1,9 +1,11 @@
 """A library that `manage.py up` runs on a data directory and a port of its own, as its user would."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,16 @@ import psutil
 import requests
 
 from tests.support.processes import ROOT, wait_until
+
+
+@contextmanager
+def own_directory() -> Iterator[Path]:
+    """A directory outside pytest's, which every session closes to others: the database of root runs as another user."""
+    directory = Path(tempfile.mkdtemp(prefix="dam-library-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Library:
