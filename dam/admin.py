@@ -102,6 +102,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             (_("Upload"), "upload", "assets_asset_add", "assets.add_asset"),
             (_("Collections"), "folder_special", "assets_collection_changelist", "assets.view_collection"),
             (_("Tags"), "sell", "assets_tag_changelist", "assets.view_tag"),
+            (_("Catalogue rows"), "table_rows", "assets_cataloguerow_changelist", "assets.view_cataloguerow"),
         ],
         _("Search"): [
             (_("Saved searches"), "saved_search", "search_savedsearch_changelist", "search.view_savedsearch"),

@@ -1,3 +1,3 @@
 """The admin of the library. ``search.admin`` builds on it and is not known here."""
 
-from assets.admin import accounts, asset, collection, tag  # noqa: F401
+from assets.admin import accounts, asset, catalogue, collection, tag  # noqa: F401
