@@ -55,8 +55,8 @@ class Answer:
 def run(sql: str, asked_by: dict[str, str], who: str = "") -> Answer:
     """Run one statement with these ``session.rights``, after making the vectors of the texts that it names.
 
-    ``who`` is for the log, which has every statement that comes over the network. Raises SqlError; session.NoSession; encoders.ModelUnavailable and NoActiveModel where a
-    vector is to be made and cannot be.
+    ``who`` is for the log, which has every statement that comes over the network. Raises SqlError; session.NoSession;
+    encoders.ModelUnavailable and NoActiveModel where a vector is to be made and cannot be.
     """
     if who:
         logger.info("SQL by %s: %r", who, sql[: rules.LONGEST])
@@ -84,7 +84,7 @@ def _make_vectors(connection: psycopg.Connection, statement: Statement) -> None:
     if len(literals) > rules.MOST_TEXTS:
         numbers = {"count": len(literals), "most": rules.MOST_TEXTS}
         raise SqlError(_("The statement names %(count)d texts; at most %(most)d are made vectors of.") % numbers)
-    texts = connection.execute("SELECT " + ", ".join(literals)).fetchone()  # type: ignore[arg-type]
+    texts = connection.execute("SELECT " + ", ".join(literals)).fetchone()
     model = EmbeddingModel.objects.active()
     for text in filter(str.strip, texts or ()):
         text_vector(text, model)
