@@ -77,7 +77,7 @@ class AskAdmin(ModelAdmin):
     @display(description=_("Assets sent"))
     def sent(self, row: Ask) -> SafeString | str:
         links = ((reverse("admin:assets_asset_change", args=[pk]), n, pk) for n, pk in enumerate(row.assets, start=1))
-        return format_html_join(" ", '<a class="dam-link" href="{}">{}: {}</a>', links) or "–"
+        return format_html_join(", ", '<a class="dam-link" href="{}">{} = #{}</a>', links) or "–"
 
     @display(description=_("Answer"))
     def said(self, row: Ask) -> SafeString | str:
