@@ -94,6 +94,10 @@ def stylesheet(request: HttpRequest) -> str:
     return static("admin/dam.css")
 
 
+def icon(request: HttpRequest) -> str:
+    return static("icon.svg")
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu: what this user may see, with the entry lit that the page belongs to."""
     groups = {

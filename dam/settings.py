@@ -389,5 +389,6 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "STYLES": ["dam.admin.stylesheet"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "dam.admin.icon"}],
     "SIDEBAR": {"navigation": "dam.admin.navigation"},
 }

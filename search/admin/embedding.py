@@ -49,7 +49,7 @@ class CoveredChangeList(ChangeList):
 class EmbeddingModelAdmin(ReadOnlyAdmin):
     """Nothing of a model is edited: it is added, and goes from state to state by steps."""
 
-    list_display = ("name", "phase", "coverage", "index", "since", "dimensions", "exact_up_to")
+    list_display = ("name", "phase", "coverage", "index", "since", "exact_up_to")
     fields = (
         "name", "state", "embeds", "asked_by_text", "asked_by_picture", "dimensions", "exact_up_to", "ef_search",
         "switch_when_complete", "activated_at", "created_at",
