@@ -117,3 +117,18 @@ def test_a_server_without_the_extensions_refuses_live_and_changes_nothing(db):
         assert cursor.fetchone() == before
         cursor.execute("SELECT to_regclass('dam_sql.encoder')")
         assert cursor.fetchone() == (None,)
+
+
+@pytest.mark.django_db
+def test_on_a_server_of_ones_own_the_role_gets_a_password_made_of_the_secret_key(monkeypatch, settings):
+    monkeypatch.setattr(session, "is_embedded", lambda: False)
+    output = StringIO()
+    call_command("install_sql", stdout=output)
+    assert "signs in with a password made of SECRET_KEY" in output.getvalue()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'dam_sql'")
+        assert cursor.fetchone() == (True,)
+    before = session.password()
+    assert before == session.password()
+    settings.SECRET_KEY = "another"
+    assert session.password() != before
