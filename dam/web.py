@@ -183,7 +183,7 @@ def serve(application: Any) -> None:
     while not stop:
         for server in servers:
             server.give_up(time.time())
-        wasyncore.poll2(1, sockets)
+        wasyncore.poll2(0.2, sockets)  # a signal does not end it
     for server in servers:
         server.accepting = False
     deadline = time.monotonic() + STOP_SECONDS
