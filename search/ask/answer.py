@@ -19,9 +19,8 @@ MOST_TEXT = 4000  # characters of one text
 
 _BEGINNING = re.compile(r'\s*(?:```(?:json)?\s*)?\{\s*"statements"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
-_FENCED = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 # Numbers in brackets look like citations, which are written by us alone.
-_LOOKS_CITED = re.compile(r"\s*[\[［【〔]\s*[#\d０-９][\d０-９\s,;#&–-]*[\]］】〕]")
+_LOOKS_CITED = re.compile(r" ?[\[［【〔] ?[#\d][\d\s,;#&–-]*[\]］】〕]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _decoder = json.JSONDecoder()
 
@@ -96,7 +95,7 @@ class Reader:
             raise unreadable()
         if len(self.statements) >= MOST_STATEMENTS:
             raise Unreadable(_("The answer is longer than was asked for."))
-        text = _LOOKS_CITED.sub("", plain(value["text"]))[:MOST_TEXT].strip()
+        text = _LOOKS_CITED.sub("", plain(value["text"][:MOST_TEXT])).strip()
         given = value.get("pictures", [])
         given = given if isinstance(given, list) else [given]
         known = [number for number in given if type(number) is int and number in self._numbers]
@@ -123,8 +122,10 @@ def unreadable() -> Unreadable:
 
 
 def _json(text: str) -> Any:
-    fenced = _FENCED.fullmatch(text)
+    text = text.strip()
+    if text.startswith("```"):
+        text = text.removeprefix("```").removeprefix("json").removesuffix("```")
     try:
-        return json.loads(fenced[1] if fenced else text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise unreadable() from error

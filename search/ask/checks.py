@@ -27,6 +27,10 @@ def language_model_is_named(**kwargs: Any) -> list[Error]:
     for name, least in LEAST.items():
         if getattr(settings, name) < least:
             found.append(Error(f"{name} is {getattr(settings, name)}: set {least} or more.", id="search.E041"))
-    if settings.DAM_LLM_SECONDS <= 0:
-        found.append(Error(f"DAM_LLM_SECONDS is {settings.DAM_LLM_SECONDS}: set more than 0.", id="search.E041"))
+    if not 0 < settings.DAM_LLM_SECONDS < 86400:
+        found.append(
+            Error(
+                f"DAM_LLM_SECONDS is {settings.DAM_LLM_SECONDS}: set more than 0 and less than a day.", id="search.E041"
+            )
+        )
     return found

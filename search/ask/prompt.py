@@ -81,13 +81,20 @@ def plain(text: str) -> str:
 
     They hide words from people that a model reads, or turn around what people read.
     """
-    kept = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cs", "Co"} | _hidden(c))
-    return kept.strip()
+    return "".join(map(_seen, text)).strip()
 
 
-def _hidden(character: str) -> set[str]:
+def _seen(character: str) -> str:
     # Joiners are part of how emoji, Persian and Indic scripts are written.
-    return set() if character in "\u200c\u200d" else {"Cf"}
+    if character in "\n\u200c\u200d":
+        return character
+    match unicodedata.category(character):
+        case "Cc" | "Zl" | "Zp":
+            return " "
+        case "Cf" | "Cs" | "Co":
+            return ""
+        case _:
+            return character
 
 
 def _library_text(asset: Asset) -> str:

@@ -28,6 +28,12 @@ class Setup:
         return f"{self.provider}:{self.model}"
 
     @property
+    def host(self) -> str:
+        """The address as people may see it: without a path, or a password in it."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @property
     def elsewhere(self) -> bool:
         """Whether it is a server of another than the provider whose protocol it speaks."""
         return self.url != PROVIDERS[self.provider][0]
@@ -39,7 +45,7 @@ def mistake() -> str:
     if settings.DAM_LLM and (provider not in PROVIDERS or not model.strip() or model != model.strip()):
         return _("DAM_LLM is %r: set anthropic:MODEL or openai:MODEL.") % settings.DAM_LLM
     if settings.DAM_LLM_URL and not _is_address(settings.DAM_LLM_URL):
-        return _("DAM_LLM_URL is %r: set http://HOST:PORT/PATH or https://HOST/PATH.") % settings.DAM_LLM_URL
+        return _("DAM_LLM_URL is no address: set http://HOST:PORT/PATH or https://HOST/PATH.")
     return ""
 
 

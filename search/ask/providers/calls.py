@@ -119,9 +119,9 @@ def _of_status(setup: Setup, error: Any) -> AskFailed:
     if status in (401, 403):
         return Refused(_("%s refuses the key: set another DAM_LLM_API_KEY.") % setup.name)
     if status == 404:
-        return Refused(_("%(model)s is not known at %(url)s.") % {"model": setup.name, "url": setup.url})
+        return Refused(_("%(model)s is not known at %(url)s.") % {"model": setup.name, "url": setup.host})
     if 300 <= status < 400:
-        return Refused(_("%(url)s sends requests elsewhere: set DAM_LLM_URL to where.") % {"url": setup.url})
+        return Refused(_("%(url)s sends requests elsewhere: set DAM_LLM_URL to where.") % {"url": setup.host})
     if status >= 500:
         return Unreachable(_("%(model)s failed: %(said)s") % said)
     if status >= 400:
@@ -134,10 +134,10 @@ def _unreachable(setup: Setup, error: BaseException) -> Unreachable:
     while cause is not None:
         if isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(cause) or "[SSL" in str(cause):
             return Unreachable(
-                _("The secure connection to %s cannot be made; its certificate may be wrong.") % setup.url
+                _("The secure connection to %s cannot be made; its certificate may be wrong.") % setup.host
             )
         cause = cause.__cause__ or cause.__context__
-    return Unreachable(_("%s cannot be reached.") % setup.url)
+    return Unreachable(_("%s cannot be reached.") % setup.host)
 
 
 def _said(setup: Setup, error: Any) -> dict[str, str]:
@@ -157,4 +157,4 @@ def _wait(error: Any) -> int:
 
 
 def _log(setup: Setup, error: Exception) -> None:
-    logger.warning("%s at %s: %s: %s", setup.name, setup.url, type(error).__name__, str(error)[:500])
+    logger.warning("%s at %s: %s: %s", setup.name, setup.host, type(error).__name__, str(error)[:500])
