@@ -68,8 +68,10 @@ def connect(asked_by: dict[str, str]) -> psycopg.Connection:
     }
     # What the library's own connections have comes first: rankings are complete under any filter.
     given = [main["OPTIONS"].get("options", ""), *(f"-c {name}={_escaped(value)}" for name, value in session.items())]
+    # That of the web process gives up on a server that hangs.
+    opened_by = (main["OPTIONS"].get("pool") or {}).get("connection_class", psycopg.Connection)
     try:
-        return psycopg.connect(
+        return opened_by.connect(
             host=database.get("HOST") or None,
             port=database.get("PORT") or None,
             dbname=database["NAME"],
