@@ -12,9 +12,9 @@ PAGES = sorted((ROOT / "docs" / "recipes").glob("[!R]*.md"))
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
-def test_a_recipe_does_what_it_says(page, open_directory):
-    read(page, open_directory)
+@pytest.mark.parametrize("recipe", PAGES, ids=[page.stem for page in PAGES])
+def test_a_recipe_does_what_it_says(recipe, open_directory):
+    read(recipe, open_directory)
 
 
 def read(page: Path, directory: Path) -> None:
