@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext
 
@@ -63,6 +64,11 @@ def warning(measured: RecallProbe) -> str:
     """Return what is wrong and what to do about it; nothing where recall is as it should be."""
     if measured.recall >= WARN_BELOW:
         return ""
+    if settings.DAM_INDEX == "milvus":
+        return gettext(
+            "The index finds only %(percent)d %% of the nearest assets. Build it anew: manage.py models index %(model)s"
+            " --rebuild; then measure again: manage.py calibrate_search."
+        ) % {"percent": int(100 * measured.recall), "model": measured.model}
     return gettext(
         "The index finds only %(percent)d %% of the nearest assets. Build it anew: REINDEX INDEX CONCURRENTLY"
         " %(index)s; then measure again: manage.py calibrate_search."
