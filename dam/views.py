@@ -21,6 +21,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from dam.middleware import refusal
 from search import recall
+from search.api.keys import KeyAuthentication
 from search.milvus import upkeep
 from search.models import EmbeddingModel, NoActiveModel
 
@@ -63,7 +64,9 @@ class SignInView(LoginView):
 
 @extend_schema(request=None, responses={204: None})
 class RevokeTokenView(LogoutView):
-    """Revoke the bearer token that this request carries."""
+    """Revoke the bearer token that this request carries; one that may only read is revoked in the admin."""
+
+    authentication_classes = [KeyAuthentication]
 
 
 def limited(view: View) -> View:

@@ -27,6 +27,8 @@ class KeyAuthentication(TokenAuthentication):
 
 
 class KeyScheme(KnoxTokenScheme):
-    """In the schema it is what it was before it had scopes."""
+    """In the schema it is a bearer token, as before it had scopes."""
 
-    target_class = KeyAuthentication
+    target_class = "knox.auth.TokenAuthentication"
+    match_subclasses = True
+    priority = 1

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DataError, connection, transaction
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
@@ -30,6 +30,7 @@ MOST_IMAGES = 10_000
 LONGEST_TEXT = 1024 * 1024
 
 
+@extend_schema_field(serializers.ListField(child=serializers.FloatField()))
 class VectorField(serializers.Field):
     """A list of numbers, or the same as text, as pgvector writes it; float32 of shape (n,)."""
 
@@ -58,7 +59,7 @@ class VectorField(serializers.Field):
         return value.tolist()
 
 
-class MatchSerializer(serializers.Serializer):
+class MatchImagesSerializer(serializers.Serializer):
     query_embedding = VectorField(
         help_text="in the space of the active model, of any length: [0.1, …] or the same as text"
     )
@@ -71,7 +72,7 @@ class MatchSerializer(serializers.Serializer):
         return value
 
 
-class Match(serializers.Serializer):
+class MatchedImage(serializers.Serializer):
     id = serializers.IntegerField()
     image = serializers.CharField(help_text="where its original is downloaded, with the same key")
     similarity = serializers.FloatField()
@@ -92,21 +93,22 @@ class MatchImagesView(ReadingView):
     The SQL function `dam_sql.match_images`, for who asks over HTTP.
     """
 
-    serializer_class = MatchSerializer
+    serializer_class = MatchImagesSerializer
     parser_classes = [JSONParser]
 
-    @extend_schema(responses=Match(many=True))
+    @extend_schema(responses=MatchedImage(many=True))
     def post(self, request: Any) -> Response:
         with answered():
             model = EmbeddingModel.objects.active()
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        vector, threshold, count = (asked.validated_data[name] for name in asked.fields)
+        wanted = asked.validated_data
+        vector = wanted["query_embedding"]
         if len(vector) != model.dimensions:
             message = f"Has {len(vector)} dimensions; the model {model.label} has {model.dimensions}."
             raise ValidationError({"query_embedding": message})
         session = rights(request.user) | {"dam.url": request.build_absolute_uri("/").rstrip("/")}
-        return Response(list(match_images(vector, threshold, count, session)))
+        return Response(list(match_images(vector, wanted["match_threshold"], wanted["match_count"], session)))
 
 
 def match_images(vector: np.ndarray, threshold: float, count: int, session: dict[str, str]) -> Iterator[dict[str, Any]]:
