@@ -32,7 +32,7 @@ class Busy(Exception):
 
 @dataclass
 class Outcome:
-    """What became of the rows of one catalogue: ``rows`` is the sum of the five counts below it."""
+    """What became of the rows of one catalogue: each of ``rows`` is in one of the five counts below it."""
 
     catalogue: str
     rows: int = 0
@@ -40,7 +40,7 @@ class Outcome:
     linked: int = 0  # rows whose picture was in the library already
     changed: int = 0
     unchanged: int = 0
-    failed: int = 0
+    failed: int = 0  # and, of those who wait, assets that could not be decoded
     problems: list[dict[str, Any]] = field(default_factory=list)
 
 
