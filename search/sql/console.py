@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import select
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -108,28 +109,37 @@ def _answer(connection: psycopg.Connection, statement: Statement, sql: str) -> t
 def _results(connection: psycopg.Connection, sql: str) -> Iterator[Any]:
     """Yield one result for each row, and one that ends them, as they come: never more than one is held here.
 
-    A row is counted while it arrives, since a single one may be of a gigabyte.
+    A single row may be of a gigabyte: it is counted while it arrives, roughly, because libpq may take more at once than
+    was there when it was asked; and exactly when it is here.
     """
     server = connection.pgconn
     server.send_query_params(sql.encode(), None)  # this way the server takes one statement only
     server.set_single_row_mode()
     arrives = select.poll()
     arrives.register(server.socket, select.POLLIN)
-    received = 0
+    received = arriving = 0
     deadline = time.monotonic() + settings.DAM_SQL_SECONDS + LATE
     while server.flush():
         _wait(arrives, deadline)
     while True:
         while server.is_busy():
             _wait(arrives, deadline)
-            received += int.from_bytes(fcntl.ioctl(server.socket, termios.FIONREAD, bytes(4)), "little")
-            if received > MOST_BYTES:
-                raise SqlError(_("The answer has more than %d MB.") % (MOST_BYTES // 1024**2), _("Select less of it."))
+            arriving += int.from_bytes(fcntl.ioctl(server.socket, termios.FIONREAD, bytes(4)), sys.byteorder)
+            _bound(received + arriving)
             server.consume_input()
         result = server.get_result()
         if result is None:
             return
+        arriving = 0
+        if result.ntuples:
+            received += sum(len(result.get_value(0, column) or b"") for column in range(result.nfields))
+        _bound(received)
         yield result
+
+
+def _bound(received: int) -> None:
+    if received > MOST_BYTES:
+        raise SqlError(_("The answer has more than %d MB.") % (MOST_BYTES // 1024**2), _("Select less of it."))
 
 
 def _wait(arrives: Any, deadline: float) -> None:
