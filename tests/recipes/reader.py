@@ -1,8 +1,10 @@
 """Somebody who reads a recipe and types what it says, with a shell and a library of their own."""
 
 import base64
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -54,8 +56,10 @@ class Reader:
         try:
             self._shell.wait(5)
         except subprocess.TimeoutExpired:
-            self._shell.kill()
-            self._shell.wait()
+            pass
+        with contextlib.suppress(ProcessLookupError):  # what the page left running
+            os.killpg(self._shell.pid, signal.SIGKILL)
+        self._shell.wait()
 
     def take(self, step: Step) -> None:
         """Do what a step says; AssertionError when something else comes out than the page shows."""

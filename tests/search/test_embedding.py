@@ -185,7 +185,9 @@ def test_a_batch_of_vectors_is_written_whole_in_half_precision(claimed):
         assert row.started_at <= row.finished_at <= row.started_at + timedelta(seconds=60)
 
 
-def test_a_batch_is_one_statement_and_one_of_policies_however_many_rows(claimed, django_assert_num_queries, monkeypatch):
+def test_a_batch_is_one_statement_and_one_for_policies_however_many_rows(
+    claimed, django_assert_num_queries, monkeypatch
+):
     Halves(vectors(3))  # learns what number the type has, once in a process
     statements = []
     execute = psycopg.Cursor.execute
