@@ -53,10 +53,8 @@ class Reader:
     def close(self) -> None:
         self._running.close()
         self._shell.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._shell.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError):  # what the page left running
             os.killpg(self._shell.pid, signal.SIGKILL)
         self._shell.wait()
