@@ -20,7 +20,9 @@ MOST_TEXT = 4000  # characters of one text
 _BEGINNING = re.compile(r'\s*(?:```(?:json)?\s*)?\{\s*"statements"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
 # Numbers in brackets look like citations, which are written by us alone.
-_LOOKS_CITED = re.compile(r" ?[\[［【〔] ?[#\d][\d\s,;#&–-]*[\]］】〕]")
+_UNSEEN = r"\u200c\u200d\ufe00-\ufe0f"
+_LOOKS_CITED = re.compile(rf" ?[\[［【〔][ {_UNSEEN}]*[#\d][\d\s,;#&–{_UNSEEN}-]*[\]］】〕]")
+_BRACKETS = re.compile(r"[\[\]［］【】〔〕]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _decoder = json.JSONDecoder()
 
@@ -95,7 +97,7 @@ class Reader:
             raise unreadable()
         if len(self.statements) >= MOST_STATEMENTS:
             raise Unreadable(_("The answer is longer than was asked for."))
-        text = _LOOKS_CITED.sub("", plain(value["text"][:MOST_TEXT])).strip()
+        text = _uncited(plain(value["text"][:MOST_TEXT])).strip()
         given = value.get("pictures", [])
         given = given if isinstance(given, list) else [given]
         known = [number for number in given if type(number) is int and number in self._numbers]
@@ -115,6 +117,12 @@ def draft(text: str) -> Draft:
     language = answer.get("language")
     named = isinstance(language, str) and _LANGUAGE.fullmatch(language)
     return Draft(alt[:1000], caption[:255], str(language) if named else "")
+
+
+def _uncited(text: str) -> str:
+    """Return the text without what looks like a citation, also where one is left by taking out another."""
+    text = _LOOKS_CITED.sub("", text)
+    return _BRACKETS.sub("", text) if _LOOKS_CITED.search(text) else text
 
 
 def unreadable() -> Unreadable:

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from search.ask import budget
+from search.ask.answer import unreadable
 from search.ask.errors import AskFailed, Declined, Unreadable
 from search.ask.prompt import Prompt
 from search.ask.providers import Model, Stop, Usage
@@ -44,11 +45,13 @@ class Entry:
                         self._count(piece)
                     case Stop():
                         self.stop = piece
-                    case _:
+                    case str():
                         characters += len(piece)
                         if characters > MOST_CHARACTERS:
                             raise Unreadable(_("The answer is longer than was asked for."))
                         yield piece
+                    case _:
+                        raise unreadable()
         if self.stop is None:
             raise broken_off(self._setup)
         if self.stop is Stop.DECLINED:
@@ -68,9 +71,10 @@ class Entry:
             self._close(Ask.Outcome.FAILED, type(error).__name__)
 
     def _count(self, usage: Usage) -> None:
+        tokens_in, tokens_out = _whole(usage.tokens_in), _whole(usage.tokens_out)
         self._usage = Usage(
-            self._usage.tokens_in if usage.tokens_in is None else usage.tokens_in,
-            self._usage.tokens_out if usage.tokens_out is None else usage.tokens_out,
+            self._usage.tokens_in if tokens_in is None else tokens_in,
+            self._usage.tokens_out if tokens_out is None else tokens_out,
         )
 
     def _close(self, outcome: str, problem: str = "", *, charged: bool = True) -> None:
@@ -81,8 +85,8 @@ class Entry:
         Ask.objects.filter(pk=self.row.pk).update(
             outcome=outcome,
             problem=problem,
-            tokens_in=_whole(used.tokens_in),
-            tokens_out=_whole(used.tokens_out),
+            tokens_in=used.tokens_in,
+            tokens_out=used.tokens_out,
             answer=self.answer,
             ended_at=Now(),
         )
@@ -90,4 +94,4 @@ class Entry:
 
 def _whole(number: Any) -> int | None:
     """Return a count of tokens as the column takes it; None for what is no count."""
-    return number if isinstance(number, int) and 0 <= number < 2**31 else None
+    return number if type(number) is int and 0 <= number < 2**31 else None

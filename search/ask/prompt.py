@@ -1,6 +1,7 @@
 """What the language model is sent: what to do, each picture with what the library says of it, then the question."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,9 +80,15 @@ def of_description(picture: Picture, language: str) -> Prompt:
 def plain(text: str) -> str:
     """Return the text without what nobody sees: control characters but line ends, marks of direction, tag characters.
 
-    They hide words from people that a model reads, or turn around what people read.
+    They hide words from people that a model reads, or turn around what people read. Of variants, which an emoji has one
+    of, rows are none: each could be a letter.
     """
-    return "".join(map(_seen, text)).strip()
+    return _VARIANTS.sub(r"\1", "".join(map(_seen, text))).strip()
+
+
+_VARIANTS = re.compile("([\ufe00-\ufe0f])[\ufe00-\ufe0f]+")
+# Of no category of their own: joiners of graphemes, fillers, variants of Mongolian letters, and of any, 240 of them.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\U000e0100-\U000e01ef]")
 
 
 def _seen(character: str) -> str:
@@ -91,7 +98,9 @@ def _seen(character: str) -> str:
     match unicodedata.category(character):
         case "Cc" | "Zl" | "Zp":
             return " "
-        case "Cf" | "Cs" | "Co":
+        case "Cf" | "Cs" | "Co" | "Cn":
+            return ""
+        case "Mn" | "Lo" if _BLANK.match(character):
             return ""
         case _:
             return character

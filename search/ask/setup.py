@@ -14,6 +14,7 @@ PROVIDERS = {
     "anthropic": ("https://api.anthropic.com", "ANTHROPIC_API_KEY"),
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
 }
+NO_KEY = "none"  # what the SDKs, which insist on one, send to a server that needs none
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def setup() -> Setup:
     if not key and url == default:
         text = _("%(model)s needs a key: set DAM_LLM_API_KEY or %(variable)s.")
         raise NotConfigured(text % {"model": settings.DAM_LLM, "variable": variable})
-    return Setup(provider, model, url, key or "none")
+    return Setup(provider, model, url, key or NO_KEY)
 
 
 def missing() -> str:

@@ -1,11 +1,13 @@
 """What a service may do wrong: each a sentence and a status, never a 500, and always a row in the books."""
 
+import gzip
 import json
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,56 @@ def drips(handler: Faulty, request: Request, anthropic: bool) -> None:
         time.sleep(0.05)
 
 
+def drips_bytes(data: bytes) -> Fault:
+    """Send these bytes again and again, forever."""
+
+    def fault(handler: Faulty, request: Request, anthropic: bool) -> None:
+        handler.begin("text/event-stream")
+        with suppress(OSError):
+            while True:
+                handler.chunk(data)
+                time.sleep(0.02)
+
+    return fault
+
+
+def drips_headers(handler: Faulty, request: Request, anthropic: bool) -> None:
+    with suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while True:
+            handler.wfile.write(b"x")
+            time.sleep(0.02)
+
+
+def drips_an_error(handler: Faulty, request: Request, anthropic: bool) -> None:
+    with suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        while True:
+            handler.wfile.write(b"x")
+            time.sleep(0.02)
+
+
+def never_ends(handler: Faulty, request: Request, anthropic: bool) -> None:
+    handler.begin("text/event-stream")
+    with suppress(OSError):
+        for _mega in range(100):
+            handler.chunk(b"x" * 1_000_000)
+    handler.close_connection = True
+
+
+def swells(handler: Faulty, request: Request, anthropic: bool) -> None:
+    handler.send("text/event-stream", gzip.compress(bytes(9_000_000)), Content_Encoding="gzip")
+
+
+def repeats_the_key(handler: Faulty, request: Request, anthropic: bool) -> None:
+    error(400, f"no: {dict(handler.headers)}")(handler, request, anthropic)
+
+
+def says_no_text(handler: Faulty, request: Request, anthropic: bool) -> None:
+    events = handler.events(request, anthropic, "TEXT")
+    handler.stream([event.replace('"TEXT"', '["T", "E"]') for event in events])
+
+
 def half(handler: Faulty, request: Request, anthropic: bool) -> None:
     handler.stream(handler.events(request, anthropic)[:-3], end=False)
 
@@ -147,6 +199,15 @@ FAULTS: dict[str, tuple[Fault, int, str, str]] = {
     "hangs": (hangs, 504, "timeout", "within 0.5 seconds"),
     "falls silent": (falls_silent, 504, "timeout", "within 0.5 seconds"),
     "drips": (drips, 504, "timeout", "within 0.5 seconds"),
+    "drips halves of a line": (drips_bytes(b"x"), 504, "timeout", "within 0.5 seconds"),
+    "drips comments": (drips_bytes(b": ping\n\n"), 504, "timeout", "within 0.5 seconds"),
+    "drips headers": (drips_headers, 504, "timeout", "within 0.5 seconds"),
+    "drips an error": (drips_an_error, 504, "timeout", "within 0.5 seconds"),
+    "never ends": (never_ends, 502, "unreadable", "longer"),
+    "swells": (swells, 502, "unreadable", "compressed"),
+    "repeats the key": (repeats_the_key, 502, "not_accepted", "did not accept"),
+    "an error with a NUL": (error(400, "no\0 \ud800good"), 502, "not_accepted", "no good"),
+    "no text": (says_no_text, 502, "unreadable", "form"),
     "half": (half, 502, "broken_off", "broke off"),
     "half, ended well": (half_that_ends_well, 502, "broken_off", "broke off"),
     "closes": (closes, 502, "unreachable", "cannot be reached"),
@@ -235,6 +296,19 @@ def test_of_an_answer_that_reaches_the_most_tokens_the_whole_statements_are_kept
     said = post().json()
     assert [statement["text"] for statement in said["statements"]] == ["One truck."]
     assert said["complete"] is False
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("count", ['"<b>many</b>"', "-1", "NaN", "1.5", "1" + 30 * "0", '{"a": 1}'])
+def test_what_is_no_count_of_tokens_is_none(
+    count: str, provider: str, faulty: Callable[..., Server], post: Any, shown: Any
+) -> None:
+    def fault(handler: Faulty, request: Request, anthropic: bool) -> None:
+        handler.stream([event.replace(": 100", f": {count}") for event in handler.events(request, anthropic)])
+
+    faulty(fault, provider)
+    assert post().json()["tokens"] == {"in": None, "out": 10}
+    assert Ask.objects.get().tokens_in is None
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -6,7 +6,7 @@ from typing import Any
 
 from search.ask.prompt import Prompt
 from search.ask.providers import Stop, Usage
-from search.ask.providers.calls import Deadline, client, sdk, translated
+from search.ask.providers.calls import client, sdk, translated
 from search.ask.setup import Setup
 
 STOPS = {
@@ -24,7 +24,6 @@ class Anthropic:
         self._sdk = sdk("anthropic")
 
     def stream(self, prompt: Prompt) -> Generator[str | Usage | Stop, None, None]:
-        deadline = Deadline(self._setup)
         with translated(self._sdk, self._setup) as progress, client(self._sdk, "Anthropic", self._setup) as asked:
             events = asked.messages.create(
                 model=self._setup.model,
@@ -37,7 +36,6 @@ class Anthropic:
             progress.begun = True
             with events:
                 for event in events:
-                    deadline.check()
                     yield from _read(event)
 
 

@@ -3,7 +3,6 @@
 import importlib
 import logging
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -22,7 +21,8 @@ from search.ask.errors import (
     Unreachable,
     Unreadable,
 )
-from search.ask.setup import Setup
+from search.ask.prompt import plain
+from search.ask.setup import NO_KEY, Setup
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +44,27 @@ def client(sdk: Any, kind: str, setup: Setup) -> Iterator[Any]:
     """Yield a client of this SDK that asks once, follows nobody elsewhere, and ends in bounded time."""
     import httpx2
 
+    from search.ask.providers.limits import Limits
+
     seconds = settings.DAM_LLM_SECONDS
     timeout = httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
-    # No second try: it would hold one of a few threads for as long again, and a question may cost twice.
-    with httpx2.Client(timeout=timeout, follow_redirects=False) as http:
-        yield getattr(sdk, kind)(
-            api_key=setup.key, base_url=setup.url, timeout=timeout, max_retries=0, http_client=http
-        )
+    headers = {"Accept-Encoding": "identity"}
+    with Limits(setup) as limits:
+        try:
+            # No second try: it would hold one of a few threads for as long again, and a question may cost twice.
+            with httpx2.Client(
+                timeout=timeout, follow_redirects=False, headers=headers, event_hooks=limits.hooks
+            ) as http:
+                yield getattr(sdk, kind)(
+                    api_key=setup.key, base_url=setup.url, timeout=timeout, max_retries=0, http_client=http
+                )
+        except Exception as error:
+            if limits.failure is None:
+                raise
+            _log(setup, error)
+            raise limits.failure from error
+        if limits.failure is not None:  # what was cut off may look like an end
+            raise limits.failure
 
 
 class Progress:
@@ -85,18 +99,6 @@ def translated(sdk: Any, setup: Setup) -> Iterator[Progress]:
     except (ValueError, TypeError, AttributeError, LookupError) as error:  # what came is not of this protocol
         _log(setup, error)
         raise Unreadable(_("%s answered with something that is not of its protocol.") % setup.name) from error
-
-
-class Deadline:
-    """When a whole answer has to be there, however slowly it comes."""
-
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-        self._ends = time.monotonic() + settings.DAM_LLM_SECONDS
-
-    def check(self) -> None:
-        if time.monotonic() > self._ends:
-            raise too_long(self._setup)
 
 
 def too_long(setup: Setup) -> TookTooLong:
@@ -146,7 +148,7 @@ def _said(setup: Setup, error: Any) -> dict[str, str]:
     said = inner.get("message") if isinstance(inner, dict) else None
     status = getattr(error, "status_code", None)
     text = said if isinstance(said, str) and said else f"HTTP {status}" if status else _("no reason given")
-    return {"model": setup.name, "said": " ".join(text.split())[:200]}
+    return {"model": setup.name, "said": _without_key(setup, " ".join(plain(text).split()))[:200]}
 
 
 def _wait(error: Any) -> int:
@@ -157,4 +159,11 @@ def _wait(error: Any) -> int:
 
 
 def _log(setup: Setup, error: Exception) -> None:
-    logger.warning("%s at %s: %s: %s", setup.name, setup.host, type(error).__name__, str(error)[:500])
+    logger.warning(
+        "%s at %s: %s: %s", setup.name, setup.host, type(error).__name__, _without_key(setup, str(error))[:500]
+    )
+
+
+def _without_key(setup: Setup, text: str) -> str:
+    """Return what a service said without the key, which some of them repeat."""
+    return text.replace(setup.key, "…") if setup.key != NO_KEY else text

@@ -6,7 +6,7 @@ from typing import Any
 
 from search.ask.prompt import Prompt
 from search.ask.providers import Stop, Usage
-from search.ask.providers.calls import Deadline, client, sdk, translated
+from search.ask.providers.calls import client, sdk, translated
 from search.ask.setup import Setup
 
 STOPS = {"stop": Stop.END, "length": Stop.LENGTH, "content_filter": Stop.DECLINED}
@@ -18,7 +18,6 @@ class OpenAI:
         self._sdk = sdk("openai")
 
     def stream(self, prompt: Prompt) -> Generator[str | Usage | Stop, None, None]:
-        deadline = Deadline(self._setup)
         # OpenAI's newer models know the one name alone, and servers of others may know only the older one.
         limit = "max_tokens" if self._setup.elsewhere else "max_completion_tokens"
         with translated(self._sdk, self._setup) as progress, client(self._sdk, "OpenAI", self._setup) as asked:
@@ -39,7 +38,6 @@ class OpenAI:
             progress.begun = True
             with chunks:
                 for chunk in chunks:
-                    deadline.check()
                     yield from _read(chunk)
 
 
