@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import resource
 import signal
 import tempfile
@@ -18,10 +19,11 @@ from django.conf import settings
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.receiver import ChunkedReceiver
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
-from waitress.utilities import Error
+from waitress.utilities import BadRequest, Error
 from whitenoise.responders import SlicedFile
 
 from assets.api.errors import MEDIA_TYPE, problem_body
@@ -30,7 +32,9 @@ THREADS = 16
 CONNECTIONS, FILES = 1000, 4096  # a connection may hold two temporary files besides its socket
 IN_MEMORY = 64 * 1024  # what is larger goes to a temporary file
 SLOWEST = 16 * 1024  # bytes that a body must bring for each second that it takes
+FRAMING = 8 * 1024  # of a line that says how long a chunk is, and of what follows the last one
 STEP = 1024 * 1024  # how often it is asked whether there is still room
+NEW_SECONDS = 0.2  # in which a connection makes no room for another: its request is on its way
 STOP_SECONDS = 5  # for requests that are being answered
 
 
@@ -44,9 +48,26 @@ class Request(HTTPRequestParser):
     error: Error | None
     bodies: WeakSet[Request] = WeakSet()
 
+    def parse_header(self, header_plus: bytes) -> None:
+        """Refuse what a proxy before this server could take for another request, or for one that ends elsewhere."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:
+            raise ParsingError("The request is malformed.") from error
+        if "TRANSFER_ENCODING" in self.headers:  # waitress reads it in HTTP/1.1 alone
+            raise ParsingError("Transfer-Encoding belongs to HTTP/1.1.")
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("A request has Content-Length or Transfer-Encoding, not both.")
+
     def received(self, data: bytes) -> int:
         steps = self.body_bytes_received // STEP
         taken = super().received(data)
+        chunks = self.body_rcv
+        if isinstance(chunks, ChunkedReceiver) and len(chunks.control_line) + len(chunks.trailer) > FRAMING:
+            self.error = BadRequest("What is around the chunks is too long.")  # it is read anew with each packet
+            self.completed = True
+        if self.completed:
+            self.expect_continue = False  # nothing more is waited for
         if self.body_bytes_received // STEP > steps and not self.error:
             self.bodies.add(self)
             if sum(body.body_bytes_received for body in self.bodies) > settings.DAM_INCOMING_BYTES:
@@ -104,30 +125,29 @@ class Refusal(ErrorTask):
 
 
 class Channel(HTTPChannel):
-    """A connection, which is given up when nothing comes of it: see ``is_given_up``."""
+    """A connection, which is given up when nothing comes of it: see ``given_up_at``."""
 
     task_class, error_task_class, parser_class = Task, Refusal, Request
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.began = self.creation_time  # when the request that is coming in did
+        self.due = self.creation_time + self.adj.channel_timeout  # when the request that is coming in has to be there
 
     def received(self, data: bytes) -> bool:
-        before = self.request
+        before, brought = self.request, self.request.body_bytes_received if self.request else 0
         taken = super().received(data)
+        latest = time.time() + self.adj.channel_timeout
         if self.request is not before:
-            self.began = time.time()
+            self.due = latest
+        elif before is not None:  # what comes quickly earns no time to be slow in later
+            self.due = min(latest, self.due + (before.body_bytes_received - brought) / SLOWEST)
         return taken
 
-    def waits(self) -> bool:
-        """Whether the client has the next word."""
-        return not self.requests and not self.total_outbufs_len
-
-    def is_given_up(self, now: float) -> bool:
-        """A request that does not come in, an answer that is not fetched, or a connection without a request."""
-        if self.waits() and self.request is not None:
-            return now - self.began > self.adj.channel_timeout + self.request.body_bytes_received / SLOWEST
-        return (self.waits() or self.total_outbufs_len > 0) and now - self.last_activity > self.adj.channel_timeout
+    def given_up_at(self) -> float:
+        """When the client has waited too long, if nothing more comes, or is fetched; never while it waits for us."""
+        if self.total_outbufs_len or not (self.requests or self.request):
+            return self.last_activity + self.adj.channel_timeout
+        return math.inf if self.requests else self.due
 
 
 class Server(TcpWSGIServer):
@@ -144,12 +164,13 @@ class Server(TcpWSGIServer):
         if now >= self.next_look:
             self.next_look = now + 1
             for channel in list(self.active_channels.values()):
-                if channel.is_given_up(now):
+                if now > channel.given_up_at():
                     channel.handle_close()
         if len(self._map) >= self.adj.connection_limit:
-            waiting = [channel for channel in self.active_channels.values() if channel.waits()]
-            if waiting:
-                min(waiting, key=lambda channel: channel.began).handle_close()
+            known = (one for one in self.active_channels.values() if now - one.creation_time > NEW_SECONDS)
+            last = min(known, key=Channel.given_up_at, default=None)
+            if last and last.given_up_at() < math.inf:
+                last.handle_close()
 
 
 def serve(application: Any) -> None:

@@ -5,6 +5,7 @@ has a line for each thing that is said, once; a row that says something else tha
 collections back unless another row says them as well, and adds the new ones. Everything else stays.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from assets.catalogue.rows import Row
@@ -55,26 +56,26 @@ def collections_named(names: list[str]) -> list[Collection]:
 
 def merge(asset: Asset, before: Said, now: Said, row: CatalogueRow | None) -> None:
     """Have an asset say what its ``row`` says ``now`` instead of ``before``; either may be empty."""
-    others = [other.said for other in asset.catalogue_rows.exclude(pk=row.pk if row else 0)]
+    others = [other.said for other in asset.catalogue_rows.exclude(pk=row.pk if row else 0).order_by("pk")]
 
-    def also_said(what: str) -> set[str]:
-        return {thing for said in others for thing in said.get(what, [])}
-
-    def gone(what: str) -> set[str]:
-        return set(before.get(what, [])) - set(now.get(what, [])) - also_said(what)
+    def gone(what: str, same: Callable[[str], str] = str) -> set[str]:
+        """What was said and is not any more, by the ``same`` that makes two of them one."""
+        said = {same(thing) for one in (now, *others) for thing in one.get(what, [])}
+        return {same(thing) for thing in before.get(what, [])} - said
 
     def fresh(what: str) -> list[str]:
         return [thing for thing in now.get(what, []) if thing not in before.get(what, [])]
 
     lines = [line for line in asset.description.splitlines() if line not in gone("descriptions")]
     description = "\n".join(lines + [line for line in fresh("descriptions") if line not in lines])
-    title = now.get("title", "") if asset.title in ("", before.get("title", "")) else asset.title
+    titles = (said["title"] for said in (now, *others) if said.get("title"))
+    title = next(titles, "") if asset.title in ("", before.get("title", "")) else asset.title
     if (title, description) != (asset.title, asset.description):
         asset.title, asset.description = title, description
         asset.save(update_fields=["title", "description", "updated_at"])
-    if tags := gone("tags"):
-        asset.tags.remove(*Tag.objects.filter(slug__in=map(Tag.slug_of, tags)))
+    if tags := gone("tags", Tag.slug_of):
+        asset.tags.remove(*Tag.objects.filter(slug__in=tags))
     asset.tags.add(*map(Tag.named, fresh("tags")))
-    if collections := gone("collections"):
-        asset.collections.remove(*Collection.objects.filter(slug__in=map(Collection.slug_of, collections)))
+    if collections := gone("collections", Collection.slug_of):
+        asset.collections.remove(*Collection.objects.filter(slug__in=collections))
     asset.collections.add(*collections_named(fresh("collections")))

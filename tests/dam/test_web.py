@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ HALF_SENT = (
     b"POST /api/v1/search/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     b"Content-Length: 100000\r\n\r\n--x\r\n"
 )
+CHUNKED = b"POST /api/v1/search/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 STREAMS = """
 import dam.wsgi, pathlib, sys, time
 from dam.web import serve
@@ -131,6 +132,54 @@ def test_a_body_that_drips_is_given_up_too(serve):
         wait_until(given_up, "the connection to be given up", seconds=20)
 
 
+def test_a_body_that_began_quickly_earns_no_time_to_stand_still_in(serve):
+    server = serve(DAM_REQUEST_SECONDS="1")
+    with server.connect() as connection:
+        connection.sendall(HALF_SENT.replace(b"100000", b"10000000") + bytes(2 * 2**20))
+        assert ended(connection)
+
+
+@pytest.mark.parametrize("endless", [b"5;name=", b"0\r\nName: "], ids=["size of a chunk", "trailer"])
+def test_what_is_around_chunks_is_bounded(serve, endless):
+    with serve().connect() as connection:
+        connection.sendall(CHUNKED + endless)
+        assert_refused(connection, b"x" * 2**16)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /livez HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /livez HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /livez HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\n\r\n",
+    ],
+    ids=["two lengths", "chunks of HTTP/1.0", "length of 5,000 digits", "no address"],
+)
+def test_a_request_that_others_may_read_otherwise_is_refused(serve, request_):
+    with serve().connect() as connection:
+        assert_refused(connection, request_)
+
+
+def assert_refused(connection: socket.socket, data: bytes) -> None:
+    connection.sendall(data)
+    answer = b""
+    with suppress(ConnectionResetError):  # what was not read of a request resets the connection
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert answer.count(b" Bad Request\r\n") == 1
+
+
+def test_nobody_is_told_to_continue_where_nothing_more_is_wanted(serve):
+    server = serve(DAM_MAX_UPLOAD_MB="1")
+    for start, status in ((b"GET /livez HTTP/1.1\r\n", b"200"), (HALF_SENT.split(b"Content-Length")[0], b"413")):
+        with server.connect() as connection:
+            length = b"Content-Length: 100000000\r\n" if status == b"413" else b"Host: localhost\r\n"
+            connection.sendall(start + length + b"Expect: 100-continue\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 " + status
+
+
 def test_readers_who_do_not_read_on_hold_no_thread_and_others_get_their_bytes(serve, make_asset, picture):
     data = picture() + os.urandom(24 * 2**20)
     asset = make_asset(data=data)
@@ -150,6 +199,16 @@ def test_more_connections_than_there_is_room_for_push_out_those_that_wait(transa
     with running(tmp_path, ["-c", FEW_FILES], DAM_REQUEST_SECONDS="60") as server, ExitStack() as stack:
         for _connection in range(100):
             stack.enter_context(server.connect()).sendall(b"GET / HTTP/1.1\r\n")
+        server.assert_prompt()
+
+
+def test_nor_do_readers_who_do_not_read_on_fill_that_room(transactional_db, tmp_path, make_asset, picture):
+    asset = make_asset(data=picture() + os.urandom(24 * 2**20))
+    path = f"/assets/{asset.pk}/original/"
+    with running(tmp_path, ["-c", FEW_FILES], DAM_REQUEST_SECONDS="60") as server, ExitStack() as stack:
+        for _reader in range(60):
+            connection = stack.enter_context(server.connect())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         server.assert_prompt()
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,15 +112,18 @@ def complaints(page: Page) -> Iterator[list[str]]:
 @pytest.fixture(scope="session")
 def axe() -> str:
     """axe-core's script, fetched once from npm."""
-    script = CACHE / AXE / "package" / "axe.min.js"
+    script = CACHE / AXE / "axe.min.js"
     if not script.exists():
         npm = shutil.which("npm")
         if npm is None:
             pytest.skip("axe-core comes from npm, which is not here")
-        script.parent.parent.mkdir(parents=True, exist_ok=True)
-        command = [npm, "pack", "--silent", f"axe-core@{AXE}", "--pack-destination", str(script.parent.parent)]
-        if subprocess.run(command, cwd=CACHE, capture_output=True, timeout=120).returncode:
-            pytest.skip("npm could not fetch axe-core")
-        with tarfile.open(script.parent.parent / f"axe-core-{AXE}.tgz") as archive:
-            archive.extract("package/axe.min.js", script.parent.parent, filter="data")
+        script.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=script.parent) as folder:  # another process may do the same
+            if subprocess.run([npm, "pack", "--silent", f"axe-core@{AXE}"], cwd=folder, timeout=120).returncode:
+                pytest.skip("npm could not fetch axe-core")
+            with tarfile.open(Path(folder, f"axe-core-{AXE}.tgz")) as archive:
+                source = archive.extractfile("package/axe.min.js")
+                assert source is not None
+                Path(folder, script.name).write_bytes(source.read())
+            Path(folder, script.name).replace(script)
     return script.read_text()

@@ -32,7 +32,9 @@ def test_a_statement_is_run_with_the_vectors_of_the_texts_that_it_names(make_ass
     text = "SELECT id, title FROM images ORDER BY embedding <-> clip_text_embedding(E'a\\x20red thing')::vector(512)"
     found = run(f"{text} LIMIT 1")
     assert QueryVector.objects.get().text == "a red thing"
-    assert found == f" id | title\n----+---------\n  {assets[0].pk} | red.png\n(1 row)\n"
+    number = str(assets[0].pk)
+    wide = max(len(number), 2)
+    assert found == f" {'id':>{wide}} | title\n{'-' * (wide + 2)}+---------\n {number:>{wide}} | red.png\n(1 row)\n"
     rows = json.loads(run(text, "--json"))
     assert [row[0] for row in rows["rows"]] == [asset.pk for asset in assets]
     assert (rows["columns"], rows["row_count"], rows["truncated"]) == (["id", "title"], 2, False)

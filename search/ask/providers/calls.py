@@ -148,7 +148,7 @@ def _said(setup: Setup, error: Any) -> dict[str, str]:
     said = inner.get("message") if isinstance(inner, dict) else None
     status = getattr(error, "status_code", None)
     text = said if isinstance(said, str) and said else f"HTTP {status}" if status else _("no reason given")
-    return {"model": setup.name, "said": _without_key(setup, " ".join(plain(text).split()))[:200]}
+    return {"model": setup.name, "said": _in_a_line(setup, text)[:200]}
 
 
 def _wait(error: Any) -> int:
@@ -159,11 +159,10 @@ def _wait(error: Any) -> int:
 
 
 def _log(setup: Setup, error: Exception) -> None:
-    logger.warning(
-        "%s at %s: %s: %s", setup.name, setup.host, type(error).__name__, _without_key(setup, str(error))[:500]
-    )
+    logger.warning("%s at %s: %s: %s", setup.name, setup.host, type(error).__name__, _in_a_line(setup, str(error))[:500])
 
 
-def _without_key(setup: Setup, text: str) -> str:
-    """Return what a service said without the key, which some of them repeat."""
+def _in_a_line(setup: Setup, text: str) -> str:
+    """Return what a service said on one line, without control characters, and without the key that some repeat."""
+    text = " ".join(plain(text).split())
     return text.replace(setup.key, "…") if setup.key != NO_KEY else text
