@@ -110,6 +110,17 @@ def test_the_same_picture_in_two_rows_is_one_asset_that_says_what_both_say(put, 
     assert (asset.description, asset.tags.count()) == ("Green\nLinen", 0)
 
 
+def test_what_one_row_takes_back_stays_while_another_says_it_in_other_letters(put, write):
+    name = put("a.png")
+    other = {"id": 2, "file": name, "title": "Other", "tags": ["RED"], "split": "TRAIN"}
+    run(write({"id": 1, "file": name, "title": "Look", "tags": ["Red"], "split": "Train"}, other))
+    run(write({"id": 1, "file": name}, other))
+    asset = Asset.objects.get()
+    assert asset.title == "Other"
+    assert [tag.slug for tag in asset.tags.all()] == ["red"]
+    assert slugs(asset) == ["shop", "shop-split-train"]
+
+
 def test_a_picture_that_was_uploaded_before_gets_what_the_catalogue_says(make_asset, write, shop, picture):
     data = picture()
     asset = make_asset(data=data, title="Uploaded", description="By hand")
