@@ -159,7 +159,9 @@ def _wait(error: Any) -> int:
 
 
 def _log(setup: Setup, error: Exception) -> None:
-    logger.warning("%s at %s: %s: %s", setup.name, setup.host, type(error).__name__, _in_a_line(setup, str(error))[:500])
+    logger.warning(
+        "%s at %s: %s: %s", setup.name, setup.host, type(error).__name__, _in_a_line(setup, str(error))[:500]
+    )
 
 
 def _in_a_line(setup: Setup, text: str) -> str:
