@@ -49,7 +49,7 @@ def test_members_in_another_order_are_read_at_the_end() -> None:
         ("A truck [1, 2] and [#99]", "A truck and"),
         ("In 1999 [nineteen]", "In 1999 [nineteen]"),
         ("Two 【7】 trucks", "Two trucks"),
-        ("Nested [[1]1] [2[3]]", "Nested1"),
+        ("Nested [[1]1] [2[3]]", "Nested 1 2"),
         ("Joined [\u200c1] [2\u200d] [\ufe0f3]", "Joined"),
         ("tab\there\x07", "tab here"),
         (

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -27,7 +27,7 @@ class Limits:
 
     def __init__(self, setup: Setup) -> None:
         self.failure: AskFailed | None = None
-        self.hooks = {"request": [self._watch], "response": [self._bound]}
+        self.hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._watch], "response": [self._bound]}
         self._setup = setup
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
