@@ -22,6 +22,8 @@ GRAPH = {"M": 16, "efConstruction": 200}
 # What workers wait for: batches, indexes that are loaded.
 BULK_SECONDS = 60
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# No embedding's id: the row that says what the collection was told of last.
+MARK = 0
 
 
 class Row(NamedTuple):
@@ -80,6 +82,22 @@ def upsert(name: str, rows: Sequence[Row]) -> None:
         client.upsert(name, data, timeout=BULK_SECONDS)
 
 
+def mark(dimensions: int, told: int) -> Row:
+    """Return the row that says what a collection was told of last; it goes wherever the collection is copied to."""
+    return Row(MARK, told, "", EPOCH, np.zeros(dimensions, np.float32))
+
+
+def marked(name: str) -> int:
+    """Return what a collection was told of last, or 0; raise Missing where there is no collection."""
+
+    def ask(client: Any) -> Any:
+        return client.query(
+            name, filter=f"id == {MARK}", output_fields=["asset"], consistency_level="Strong", timeout=BULK_SECONDS
+        )
+
+    return next((int(row["asset"]) for row in _loaded(name, ask)), 0)
+
+
 def delete(name: str, ids: Sequence[int]) -> None:
     with milvus() as client:
         client.delete(name, ids=list(ids), timeout=BULK_SECONDS)
@@ -92,11 +110,11 @@ def settle(name: str) -> None:
 
 
 def count(name: str) -> int:
-    """Return how many rows there are, of everything that was written before."""
+    """Return how many embeddings there are, of everything that was written before."""
 
     def ask(client: Any) -> Any:
         return client.query(
-            name, filter="", output_fields=["count(*)"], consistency_level="Strong", timeout=BULK_SECONDS
+            name, filter=f"id != {MARK}", output_fields=["count(*)"], consistency_level="Strong", timeout=BULK_SECONDS
         )
 
     return int(_loaded(name, ask)[0]["count(*)"])

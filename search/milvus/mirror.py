@@ -56,9 +56,8 @@ def look(models: Iterable[EmbeddingModel]) -> dict[int, Index]:
         cursor.execute(f"SELECT name FROM unnest(%s::text[]) AS name WHERE {IS_HELD}", [list(names)])  # noqa: S608
         held = {names[name] for (name,) in cursor.fetchall()}
     found = dict.fromkeys(names.values(), Index(IndexState.MISSING))
-    mirrors = Mirror.objects.filter(model__in=names.values()).order_by(
-        "-state"
-    )  # one being built comes last, and counts
+    # One being built comes last, and counts.
+    mirrors = Mirror.objects.filter(model__in=names.values()).order_by("-state")
     for pk, state, copied, upto in mirrors.values_list("model", "state", "copied", "upto"):
         if state == State.READY:
             found[pk] = Index(IndexState.READY)
@@ -103,7 +102,7 @@ def drain(model: EmbeddingModel) -> int:
             rows = _rows(model, "e.id = ANY (%s)", list(ids))
             gone = sorted(ids - {row.id for row in rows})
             for mirror in Mirror.objects.filter(model=model):
-                _tell(mirror, rows, gone)
+                _tell(mirror, rows, gone, collections.mark(model.dimensions, max(changes)))
             of_model.filter(pk__in=changes).update(mirrored_at=Now())
         of_model.filter(mirrored_at__lt=Now() - GRACE).delete()
     return len(changes)
@@ -122,24 +121,26 @@ class Held(NamedTuple):
 
 
 def check(model: EmbeddingModel, *, thoroughly: bool = False) -> Held | None:
-    """Have a collection that is gone, or ``thoroughly`` that lacks vectors, built anew. Raises Unavailable.
+    """Have a collection that is gone, or another than was told last, or ``thoroughly`` that lacks vectors, built anew.
 
-    Return what was counted; None where nothing was.
+    Return what was counted; None where nothing was. Raises Unavailable.
     """
     with only_one(_writes(model)):
         mirror = Mirror.objects.filter(model=model, state=State.READY).first()
         if mirror is None:
             return None
-        if not collections.exists(mirror.collection):
-            logger.error("The collection %s is gone: it is built anew.", mirror)
-            _start_over(mirror, gone=True)
+        try:
+            marked = collections.marked(mirror.collection)
+        except Missing:
+            _start_over(mirror, "is gone", gone=True)
             return None
-        if not thoroughly:
+        # Who is killed after telling Milvus has told it of what still waits here.
+        if marked != mirror.told and not MirrorChange.objects.filter(pk=marked, mirrored_at=None).exists():
+            _start_over(mirror, "is not the one that was told last")
             return None
-        held = _held(model, mirror)
-        if held.lacking:
-            logger.error("The collection %s of %s lacks %s vectors: it is built anew.", mirror, model, held.lacking)
-            _start_over(mirror)
+        held = _held(model, mirror) if thoroughly else None
+        if held and held.lacking:
+            _start_over(mirror, f"lacks {held.lacking} vectors")
         return held
 
 
@@ -165,9 +166,12 @@ def _begin(model: EmbeddingModel) -> Mirror:
 
 
 def _copy(model: EmbeddingModel, mirror: Mirror, say: Callable[[float], object]) -> None:
-    if not collections.exists(mirror.collection):
-        collections.create(mirror.collection, model.dimensions)
-        mirror.copied = 0
+    with only_one(_writes(model)):
+        if not collections.exists(mirror.collection):
+            collections.create(mirror.collection, model.dimensions)
+            # Nobody could tell it of what came before this moment.
+            mirror.copied, mirror.upto = 0, _last(model)
+            mirror.save(update_fields=["copied", "upto"])
     while True:
         with only_one(_writes(model)):
             rows = _rows(model, "e.id > %s AND e.id <= %s", mirror.copied, mirror.upto)
@@ -182,28 +186,28 @@ def _copy(model: EmbeddingModel, mirror: Mirror, say: Callable[[float], object])
         pass
     with only_one(_writes(model)):
         if lacking := _held(model, mirror).lacking:
-            Mirror.objects.filter(pk=mirror.pk).update(copied=0)
+            Mirror.objects.filter(pk=mirror.pk).update(copied=0, upto=_last(model))
             raise Unavailable(f"The collection {mirror} lacks {lacking} vectors after all were copied; it starts over.")
         Mirror.objects.filter(model=model, state=State.READY).update(state=State.RETIRED, model=None, changed_at=Now())
         Mirror.objects.filter(pk=mirror.pk).update(state=State.READY, changed_at=Now())
 
 
-def _tell(mirror: Mirror, rows: list[Row], gone: list[int]) -> None:
+def _tell(mirror: Mirror, rows: list[Row], gone: list[int], mark: Row) -> None:
     try:
-        if rows:
-            collections.upsert(mirror.collection, rows)
         if gone:
             collections.delete(mirror.collection, gone)
+        collections.upsert(mirror.collection, [*rows, mark])
+        Mirror.objects.filter(pk=mirror.pk).update(told=mark.asset)
     except Missing:
         if mirror.state == State.READY:
-            logger.error("The collection %s is gone: it is built anew.", mirror)
-            _start_over(mirror, gone=True)
+            _start_over(mirror, "is gone", gone=True)
 
 
-def _start_over(mirror: Mirror, *, gone: bool = False) -> None:
+def _start_over(mirror: Mirror, why: str, *, gone: bool = False) -> None:
     """Have another collection built; searches ask this one until then, or compare every vector where it is ``gone``."""
     model = mirror.model
     if model is not None and not model.mirrors.filter(state=State.BUILDING).exists():
+        logger.error("The collection %s of %s %s: it is built anew.", mirror, model, why)
         Mirror.objects.create(model=model, collection=collections.new_name(model.pk), upto=_last(model))
     if gone:
         mirror.delete()

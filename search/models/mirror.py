@@ -10,8 +10,8 @@ class Mirror(models.Model):
     """One collection in Milvus that holds the vectors of one model; searches use the one that is ``ready``.
 
     Triggers write down every change of a model that has a mirror (``MirrorChange``), and nothing for any other.
-    ``copied`` is the last embedding that building it has copied, ``upto`` the last there was when it began. Without a
-    ``model`` it is to be dropped.
+    ``copied`` is the last embedding that building it has copied, ``upto`` the last there was when it began. ``told`` is
+    the last change that it was told of, which stands in the collection too. Without a ``model`` it is to be dropped.
     """
 
     class State(models.TextChoices):
@@ -24,6 +24,7 @@ class Mirror(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.BUILDING)
     copied = models.BigIntegerField(default=0)
     upto = models.BigIntegerField(default=0)
+    told = models.BigIntegerField(default=0)
     changed_at = models.DateTimeField(db_default=Now())
 
     class Meta:

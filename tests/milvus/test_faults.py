@@ -1,6 +1,7 @@
 """Whatever becomes of Milvus, searches are answered, and it knows everything again afterwards."""
 
 import logging
+import shutil
 import socket
 import time
 
@@ -156,3 +157,32 @@ def test_a_filter_that_keeps_three_far_ones_finds_all_three(clusters):
 def test_who_may_see_nothing_is_told_nothing(clusters, monkeypatch):
     monkeypatch.setattr(collections, "nearest", lambda *args: pytest.fail("Milvus was asked"))
     assert ask(assets=Asset.objects.none()).rows == []
+
+
+def test_vectors_that_come_while_a_collection_is_gone_are_in_the_next_one(clusters, small_space, many_assets):
+    collections.drop(serving(small_space))
+    upkeep.sweep()
+    new = many_assets(QUERY[np.newaxis])[0]
+    upkeep.sweep()
+    MirrorChange.objects.all().delete()
+    lifecycle.build_indexes()
+    assert (ask().mode, ask().rows[0][0]) == ("index", new.pk)
+
+
+def test_older_collections_are_noticed_although_they_have_as_many_vectors(clusters, small_space, settings, tmp_path):
+    settings.DAM_MILVUS_URI = str(tmp_path / "milvus.db")
+    client.forget()
+    upkeep.sweep()
+    lifecycle.build_indexes()
+    client.forget()
+    shutil.copytree(tmp_path / "milvus.db", tmp_path / "older.db")
+    clusters[7].delete()
+    Embedding.objects.filter(asset=clusters[5]).update(vector=QUERY)
+    upkeep.sweep()
+    MirrorChange.objects.all().delete()
+    client.forget()
+    settings.DAM_MILVUS_URI = str(tmp_path / "older.db")
+    upkeep.check_all()
+    lifecycle.build_indexes()
+    assert (ask().mode, ask().rows[0][0]) == ("index", clusters[5].pk)
+    client.forget()
