@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.db import connections
 
-from search.milvus.client import is_file
+from search.milvus.client import is_file, without_password
 from search.service.address import LONGEST_SOCKET_PATH
 
 OLDEST_PGVECTOR = (0, 8, 4)
@@ -56,7 +57,20 @@ def index_is_known(**kwargs: Any) -> list[Error]:
     if is_file(uri) and not uri.endswith(".db"):
         hint = "Set http://HOST:PORT, https://HOST, or the path of a file that ends in .db (milvus-lite)."
         return [Error(f"DAM_MILVUS_URI is {uri!r}.", hint=hint, id="search.E008")]
+    if not is_file(uri) and not _is_server(uri):
+        hint = "Set http://HOST:PORT, https://HOST, unix:/PATH, or the path of a file that ends in .db (milvus-lite)."
+        return [Error(f"DAM_MILVUS_URI is {without_password(uri)!r}.", hint=hint, id="search.E008")]
     if is_file(uri) and find_spec("milvus_lite") is None:
         hint = "pip install milvus-lite, or set DAM_MILVUS_URI to a server's address."
         return [Error("DAM_MILVUS_URI is a file, and milvus-lite is not installed.", hint=hint, id="search.E009")]
     return []
+
+
+def _is_server(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        if parts.scheme == "unix":
+            return bool(parts.path)
+        return parts.scheme in ("http", "https", "tcp") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

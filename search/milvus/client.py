@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def milvus() -> Iterator[Any]:
     except (MilvusException, grpc.RpcError) as error:
         if getattr(error, "code", None) == NOT_FOUND:
             raise Missing(_words_of(error)) from error
-        connection.why = f"Milvus at {settings.DAM_MILVUS_URI}: {_words_of(error)}"
+        connection.why = without_password(f"Milvus at {settings.DAM_MILVUS_URI}: {_words_of(error)}")
         connection.asked_again_at = time.monotonic() + PAUSE
         logger.warning(connection.why)
         raise Unavailable(connection.why) from error
@@ -80,6 +81,11 @@ def server_socket(path: str) -> Address | None:
 def is_file(uri: str) -> bool:
     """Whether this is the path of a file of milvus-lite, and no server's address."""
     return "://" not in uri and not uri.startswith("unix:")
+
+
+def without_password(text: str) -> str:
+    """Return the text with its addresses as everybody may see them: /healthz shows what goes wrong."""
+    return re.sub(r"//[^/]*@", "//", text)
 
 
 def _of_this_process() -> _Connection:
