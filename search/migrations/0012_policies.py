@@ -60,11 +60,11 @@ BEGIN
     END IF;
     asked := l2_normalize(query_embedding);
     wanted := match_count + 200; -- relaxed scans answer slightly out of order
-    -- As search.ranking does it: of many rows the index is asked, and few are all compared; so are all of them where
-    -- the index comes back short.
+    -- As search.ranking does it: of many rows the index is asked, and few are all compared (exact_rows says what is few
+    -- for so many results); so are all of them where the index comes back short.
     IF EXISTS (
         SELECT FROM pg_class WHERE oid = to_regclass('embedding_hnsw_' || model.id)
-        AND reltuples > coalesce(model.exact_rows, 20000)
+        AND reltuples > coalesce(model.exact_rows, 20000) * sqrt((match_count + 20) / 220.0)
     ) THEN
         PERFORM set_config(
             'hnsw.ef_search', least(1000, greatest(coalesce(model.ef_search, 400), 2 * match_count))::text, true);

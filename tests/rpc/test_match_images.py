@@ -171,6 +171,16 @@ def test_few_rows_are_all_compared(library, small_space):
     assert scans(small_space) == before
 
 
+def test_more_rows_are_all_compared_where_more_are_asked_for(library, small_space, by_index):
+    """An index finds less of many than of few, and costs more."""
+    EmbeddingModel.objects.filter(pk=small_space.pk).update(exact_rows=260)
+    for count, asked in ((10, 1), (300, 0)):
+        before = scans(small_space)
+        assert len(match_images(np.ones(8), -1, count)) == count
+        assert scans(small_space) == before + asked
+        assert (len(library) > ranking.exact_rows(EmbeddingModel.objects.get(), count)) == bool(asked)
+
+
 def test_the_index_is_asked_once_whatever_the_threshold(library, small_space, by_index):
     """In the scan a threshold that few reach would have it walk through everything, scan after scan."""
     before = scans(small_space)
