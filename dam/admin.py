@@ -10,8 +10,9 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from knox.admin import AuthTokenAdmin as KnoxTokenAdmin
 from knox.admin import AuthTokenCreateForm
 from knox.models import AuthToken
@@ -23,22 +24,25 @@ from search.models import ApiKey
 
 admin.site.unregister(AuthToken)
 
+# The theme has these in English alone; named here, they are in our catalogue.
+THEME = (gettext_noop("Select all rows"), gettext_noop("Select record"), gettext_noop("Type to search"))
+
 
 class KeyForm(AuthTokenCreateForm):
     """A key for a program, or a page of another origin. Whoever is no superuser makes keys for themselves alone."""
 
     name = forms.CharField(
-        label=_lazy("name"),
+        label=gettext_lazy("Name"),
         max_length=100,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_lazy("What the key is for; it is told from others by this."),
+        help_text=gettext_lazy("What the key is for; it is told from others by this."),
     )
     read_only = forms.BooleanField(
-        label=_lazy("read only"),
+        label=capfirst(gettext_lazy("read only")),
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget,
-        help_text=_lazy("With it one may search and download; without, do whatever the user may."),
+        help_text=gettext_lazy("With it one may search and download; without, do whatever the user may."),
     )
 
     class Meta(AuthTokenCreateForm.Meta):
@@ -79,11 +83,11 @@ class TokenAdmin(KnoxTokenAdmin, ModelAdmin):
         text = _("The key “%(name)s”, shown this once: %(key)s")
         self.message_user(request, text % {"name": wanted["name"], "key": form.token}, messages.WARNING)
 
-    @display(description=_lazy("Name"), ordering="key__name")
+    @display(description=gettext_lazy("Name"), ordering="key__name")
     def key_name(self, token: AuthToken) -> str:
         return token.key.name if hasattr(token, "key") else _("signed in")
 
-    @display(description=_lazy("Scope"), ordering="key__read_only", label={"read": "info", "write": "warning"})
+    @display(description=gettext_lazy("Scope"), ordering="key__read_only", label={"read": "info", "write": "warning"})
     def scope(self, token: AuthToken) -> tuple[str, str]:
         if hasattr(token, "key") and token.key.read_only:
             return "read", _("read only")

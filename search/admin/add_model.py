@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
@@ -45,13 +45,13 @@ class AddModelForm(forms.Form):
         known = EmbeddingModel.objects.filter(name=name).first()
         if known is not None:
             if known.state in (EmbeddingModel.State.ACTIVE, EmbeddingModel.State.BUILDING):
-                raise forms.ValidationError(_now("%s is there already.") % name)
+                raise forms.ValidationError(gettext("%s is there already.") % name)
             return name
         if names_a_path(name) and not self.may_name_paths:
-            raise forms.ValidationError(_now("Only a superuser may name a file or folder of the encoder's machine."))
+            raise forms.ValidationError(gettext("Only a superuser may name a file or folder of the encoder's machine."))
         if not settings.DAM_ENCODER_URL and name.partition(":")[0] not in ELSEWHERE:
             raise forms.ValidationError(
-                _now(
+                gettext(
                     "It cannot be checked here whether this model can be loaded, because no encoder process is set up"
                     " (DAM_ENCODER_URL). On the machine that embeds, run: manage.py models add %s"
                 )
@@ -60,7 +60,7 @@ class AddModelForm(forms.Form):
         try:
             _ = get_encoder(name).dimensions
         except (ModelUnavailable, ValueError) as error:
-            again = _now("It is checked by loading it. While it is being loaded, try again from time to time.")
+            again = gettext("It is checked by loading it. While it is being loaded, try again from time to time.")
             raise forms.ValidationError([str(error), again]) from error
         return name
 
@@ -80,8 +80,8 @@ def add_model(model_admin: Any, request: HttpRequest) -> HttpResponse:
         except (lifecycle.Refused, ModelUnavailable) as error:
             form.add_error("name", str(error))
         else:
-            model_admin.log_addition(request, model, _now("Added."))
-            messages.success(request, _now("%s is being built; queries are answered as before.") % model)
+            model_admin.log_addition(request, model, gettext("Added."))
+            messages.success(request, gettext("%s is being built; queries are answered as before.") % model)
             return HttpResponseRedirect(reverse("admin:search_embeddingmodel_change", args=[model.pk]))
     context = {
         **model_admin.admin_site.each_context(request),

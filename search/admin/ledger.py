@@ -14,9 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter, TextFilter
 from unfold.decorators import display
 
@@ -101,7 +100,7 @@ def retry(model_admin: Any, request: HttpRequest, queryset: Any) -> None:
     """Owe the rows again; where the asset itself could not be prepared, that first."""
     live = queryset.filter(model__in=EmbeddingModel.objects.live()).order_by()
     if live.filter(vector__isnull=False)[: MOST_AT_ONCE + 1].count() > MOST_AT_ONCE:
-        text = _now("More than %d of these have a vector. To make so many anew, run: manage.py embed --all")
+        text = gettext("More than %d of these have a vector. To make so many anew, run: manage.py embed --all")
         messages.error(request, text % MOST_AT_ONCE)
         return
     ids = list(live.values_list("pk", flat=True))
@@ -224,6 +223,6 @@ def reason_of(row: Embedding) -> SafeString:
     if row.problem:
         return format_html("{}", row.problem)
     if row.state != State.READY and row.asset.state != State.READY:
-        words = row.asset.problem or _now("its asset is not prepared yet")
-        return format_html('<span class="dam-decoder">{}</span> {}', _now("preparation"), words)
+        words = row.asset.problem or gettext("its asset is not prepared yet")
+        return format_html('<span class="dam-decoder">{}</span> {}', gettext("preparation"), words)
     return mark_safe("")

@@ -10,9 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from search import lifecycle
 from search.coverage import coverage_of
@@ -37,16 +36,18 @@ class Step:
 
 def _switch(model: EmbeddingModel) -> str:
     lifecycle.switch(model, whatever=True)  # who comes here has been told what speaks against it
-    return _now("%s answers queries now.") % model
+    return gettext("%s answers queries now.") % model
 
 
 def _roll_back(model: EmbeddingModel) -> str:
-    return _now("%s answers queries again.") % lifecycle.roll_back(model)
+    return gettext("%s answers queries again.") % lifecycle.roll_back(model)
 
 
 def _before(model: EmbeddingModel) -> list[str]:
     before = lifecycle.previous(model)
-    return [_now("%(before)s answers queries again, at once. %(model)s is kept.") % {"before": before, "model": model}]
+    return [
+        gettext("%(before)s answers queries again, at once. %(model)s is kept.") % {"before": before, "model": model}
+    ]
 
 
 def _lacking_before(model: EmbeddingModel) -> list[str]:
@@ -66,23 +67,23 @@ def _lacking_before(model: EmbeddingModel) -> list[str]:
 
 def _complete(model: EmbeddingModel) -> str:
     lifecycle.complete(model)
-    return _now("%s is being completed.") % model
+    return gettext("%s is being completed.") % model
 
 
 def _stop(model: EmbeddingModel) -> str:
     lifecycle.stop(model)
-    return _now("%s is built no further.") % model
+    return gettext("%s is built no further.") % model
 
 
 def _prune(model: EmbeddingModel) -> str:
     lifecycle.prune(model)
-    return _now("%s is being deleted.") % model
+    return gettext("%s is being deleted.") % model
 
 
 def _let(automatic: bool) -> Callable[[EmbeddingModel], str]:
     def act(model: EmbeddingModel) -> str:
         lifecycle.take_over_by_itself(model, automatic)
-        return _now("%s takes over when it is complete.") % model if automatic else _now("%s waits.") % model
+        return gettext("%s takes over when it is complete.") % model if automatic else gettext("%s waits.") % model
 
     return act
 
@@ -94,7 +95,7 @@ STEPS = {
         "search.change_embeddingmodel",
         lambda model: model.state in (State.BUILDING, State.RETIRED),
         lambda model: [
-            _now("%s answers queries from now on. The model before it is kept, and can be gone back to.") % model
+            gettext("%s answers queries from now on. The model before it is kept, and can be gone back to.") % model
         ],
         _switch,
         lifecycle.obstacles,
@@ -113,7 +114,7 @@ STEPS = {
         "update",
         "search.change_embeddingmodel",
         lambda model: model.state == State.RETIRED,
-        lambda model: [_now("%s embeds what has come since it was retired, and then answers queries.") % model],
+        lambda model: [gettext("%s embeds what has come since it was retired, and then answers queries.") % model],
         _complete,
     ),
     "wait": Step(
@@ -121,7 +122,7 @@ STEPS = {
         "pause",
         "search.change_embeddingmodel",
         lambda model: model.state == State.BUILDING and model.switch_when_complete,
-        lambda model: [_now("%s does not take over when it is complete: somebody has to switch to it.") % model],
+        lambda model: [gettext("%s does not take over when it is complete: somebody has to switch to it.") % model],
         _let(automatic=False),
     ),
     "automatic": Step(
@@ -129,7 +130,7 @@ STEPS = {
         "play_arrow",
         "search.change_embeddingmodel",
         lambda model: model.state == State.BUILDING and not model.switch_when_complete,
-        lambda model: [_now("%s answers queries as soon as it has every asset.") % model],
+        lambda model: [gettext("%s answers queries as soon as it has every asset.") % model],
         _let(automatic=True),
     ),
     "stop": Step(
@@ -137,7 +138,7 @@ STEPS = {
         "stop",
         "search.change_embeddingmodel",
         lambda model: model.state == State.BUILDING,
-        lambda model: [_now("%s is built no further; its vectors are kept, and it can be completed later.") % model],
+        lambda model: [gettext("%s is built no further; its vectors are kept, and it can be completed later.") % model],
         _stop,
     ),
     "prune": Step(
@@ -146,7 +147,9 @@ STEPS = {
         "search.delete_embeddingmodel",
         lambda model: model.state == State.RETIRED,
         lambda model: [
-            _now("%s is deleted with its vectors and its index. To have it again, everything must be embedded again.")
+            gettext(
+                "%s is deleted with its vectors and its index. To have it again, everything must be embedded again."
+            )
             % model
         ],
         _prune,
@@ -174,7 +177,7 @@ def take(model_admin: Any, request: HttpRequest, pk: int, name: str) -> HttpResp
     if not step.offered(model):
         messages.error(
             request,
-            _now("“%(step)s” is not to be had for %(model)s, which is %(state)s.")
+            gettext("“%(step)s” is not to be had for %(model)s, which is %(state)s.")
             % {"step": step.label, "model": model, "state": model.get_state_display()},
         )
         return HttpResponseRedirect(page)
