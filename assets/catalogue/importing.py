@@ -6,7 +6,7 @@ are written in one transaction, so that a process that is killed leaves rows tha
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile, File
-from django.db import connection, transaction
+from django.db import transaction
 
 from assets.catalogue import pictures, saying
 from assets.catalogue.pictures import Unusable
 from assets.catalogue.rows import Row, Wrong
 from assets.ingest import Duplicate, Rejected, ingest
+from assets.locks import alone
 from assets.models import Asset, CatalogueRow
 
 BATCH = 200  # rows whose former state is looked up at once
@@ -67,9 +68,13 @@ class Import:
 
     def run(self, rows: Iterable[Row | Wrong]) -> None:
         """Take the rows in; raise Busy when somebody else does so. What the iterable raises ends it."""
+        catalogue = self.outcome.catalogue
         with ThreadPoolExecutor(self._fetchers, "fetch") as self._pool:
             try:
-                with _alone(self.outcome.catalogue, unless=self._dry):
+                # It is held until this process ends, however it ends.
+                with nullcontext(True) if self._dry else alone(f"import of the catalogue {catalogue}") as mine:
+                    if not mine:
+                        raise Busy(f"The catalogue {catalogue} is being imported by another process.")
                     self._run(iter(rows))
             finally:
                 self._pool.shutdown(wait=False, cancel_futures=True)
@@ -217,21 +222,3 @@ class Import:
     def _done(self, what: str) -> None:
         setattr(self.outcome, what, getattr(self.outcome, what) + 1)
         self._advance(self.outcome)
-
-
-@contextmanager
-def _alone(catalogue: str, *, unless: bool) -> Iterator[None]:
-    """Hold the catalogue for this process, until it ends however it ends; raise Busy when another holds it."""
-    if unless:
-        yield
-        return
-    name = [f"import of the catalogue {catalogue}"]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name)
-        if not cursor.fetchone()[0]:
-            raise Busy(f"The catalogue {catalogue} is being imported by another process.")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)

@@ -5,7 +5,6 @@ role may do in PostgreSQL: sleep, take locks, change settings (``dam.user_id`` a
 string. All of that is done by volatile functions, or by statements that are no queries.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -87,7 +86,7 @@ def _not_run(sql: str, statement: Statement, word: Token, hint: str) -> SqlError
 def refuse_effects(cursor: Any, statement: Statement, sql: str) -> None:
     """Raise SqlError for a call of a function that has effects, or whose effects PostgreSQL does not rule out."""
     called: dict[str, int] = {}
-    for name, opening in _pairs(code(statement.sql)):
+    for name, opening in pairwise(code(statement.sql)):
         if name.kind == "name" and name.text[:2].lower() == "u&":
             raise SqlError.at(sql, statement.start + name.start, _("Write names without U&."))
         if name.kind == "name" and opening.text == "(":
@@ -104,7 +103,7 @@ def literal_texts(statement: Statement) -> list[str]:
     """Return, as they are written, the string literals that a statement calls clip_text_embedding with, each once."""
     found: dict[str, None] = {}
     words = [*code(statement.sql), Token("other", "", len(statement.sql))]
-    for at, (name, opening) in enumerate(_pairs(words)):
+    for at, (name, opening) in enumerate(pairwise(words)):
         if name.kind != "name" or name_of(name) != "clip_text_embedding" or opening.text != "(":
             continue
         literal, after = words[at + 2], words[min(at + 3, len(words) - 1)]
@@ -112,7 +111,3 @@ def literal_texts(statement: Statement) -> list[str]:
         if literal.kind == "string" and literal.text[0] not in "bBxX" and after.text in (")", ":"):
             found[literal.text] = None
     return list(found)
-
-
-def _pairs(words: list[Token]) -> Iterator[tuple[Token, Token]]:
-    return pairwise(words)
