@@ -5,6 +5,7 @@ A number that was not sent is taken away and counted. What is no answer of the a
 
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,8 @@ MOST_TEXT = 4000  # characters of one text
 _BEGINNING = re.compile(r'\s*(?:```(?:json)?\s*)?\{\s*"statements"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
 # Numbers in brackets look like citations, which are written by us alone.
-_UNSEEN = r"\u200c\u200d\ufe00-\ufe0f"
-_LOOKS_CITED = re.compile(rf" ?[\[［【〔][ {_UNSEEN}]*[#\d][\d\s,;#&–{_UNSEEN}-]*[\]］】〕]")
-_BRACKETS = re.compile(r"[\[\]［］【】〔〕]")
+_BRACKETED = re.compile(r" ?[\[［【〔〖〚⟦⟬﹝⁅❲]([^\[\]［］【】〔〕〖〗〚〛⟦⟧⟬⟭﹝﹞⁅⁆❲❳]*)[\]］】〕〗〛⟧⟭﹞⁆❳]")
+_BRACKETS = re.compile(r"[\[\]［］【】〔〕〖〗〚〛⟦⟧⟬⟭﹝﹞⁅⁆❲❳]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _decoder = json.JSONDecoder()
 
@@ -66,7 +66,7 @@ class Reader:
         yield from self._complete()
         if whole and not self._ended:
             yield from self._left(_json(self._text))
-        if not self.statements:
+        if not any(statement.text for statement in self.statements):
             raise unreadable()
 
     def _complete(self) -> Iterator[Statement]:
@@ -121,8 +121,14 @@ def draft(text: str) -> Draft:
 
 def _uncited(text: str) -> str:
     """Return the text without what looks like a citation, also where one is left by taking out another."""
-    text = _LOOKS_CITED.sub("", text)
-    return _BRACKETS.sub("", text) if _LOOKS_CITED.search(text) else text
+    text = _BRACKETED.sub(lambda found: "" if _is_number(found[1]) else found[0], text)
+    return _BRACKETS.sub("", text) if any(map(_is_number, _BRACKETED.findall(text))) else text
+
+
+def _is_number(text: str) -> bool:
+    """Whether these are digits alone, or other signs of numbers, and what stands between them: no letter."""
+    text = unicodedata.normalize("NFKD", text)
+    return any(map(str.isdigit, text)) and not any(map(str.isalpha, text))
 
 
 def unreadable() -> Unreadable:

@@ -51,6 +51,7 @@ def test_members_in_another_order_are_read_at_the_end() -> None:
         ("Two 【7】 trucks", "Two trucks"),
         ("Nested [[1]1] [2[3]]", "Nested 1 2"),
         ("Joined [\u200c1] [2\u200d] [\ufe0f3]", "Joined"),
+        ("Alike [\u00a01] [1.] [①] [²] [1\u0301] ⟦2⟧〚3〛", "Alike"),
         ("tab\there\x07", "tab here"),
         (
             "❤\ufe0f a" + "".join(map(chr, range(0xFE00, 0xFE10))) + "".join(map(chr, range(0xE0100, 0xE01F0))),
@@ -63,6 +64,11 @@ def test_members_in_another_order_are_read_at_the_end() -> None:
 )
 def test_texts_are_shown_without_what_looks_like_a_citation_or_is_not_seen(text: str, shown: str) -> None:
     assert read(json.dumps({"statements": [{"text": text, "pictures": []}]}), 50) == [(shown, ())]
+
+
+def test_an_answer_of_which_nothing_can_be_seen_is_none() -> None:
+    with pytest.raises(Unreadable):
+        read(json.dumps({"statements": [{"text": "\u202e [1] ", "pictures": [1]}]}))
 
 
 @pytest.mark.parametrize("filling", [" ", "\n", "[", "[1", "`", "{", "\u202e", "\\", '"'])
