@@ -5,7 +5,8 @@ import csv
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,14 @@ class CatalogueFile:
     def _lines_of_csv(self) -> Iterator[Row | Wrong]:
         lines = _Lines(self._stream, quoted=True)
         header, delimiter = self._header(lines)
+        repeated = _repeated(header)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             lines.begin()
             try:
                 cells = next(reader)
                 if len(cells) == len(header):
-                    yield self._columns.row(lines.first, _merged(header, cells), of_text=True)
+                    yield self._columns.row(lines.first, _merged(header, cells, repeated), of_text=True)
                 elif cells:
                     raise Wrong(lines.first, f"{len(cells)} cells, where the first line names {len(header)} columns")
             except StopIteration:
@@ -189,8 +191,7 @@ def _object(text: str, line: int) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _value in pairs]
-            raise Wrong(line, "it is there twice", next(_shown(name) for name in names if names.count(name) > 1))
+            raise Wrong(line, "it is there twice", _shown(next(iter(_repeated([name for name, _value in pairs])))))
         return found
 
     def no_number(name: str) -> None:
@@ -210,11 +211,16 @@ def _object(text: str, line: int) -> dict[str, Any]:
     return found
 
 
-def _merged(header: list[str], cells: list[str]) -> dict[str, Any]:
+def _repeated(names: list[str]) -> dict[str, int]:
+    """Return those that come more than once, in the order of their first, and how often they do."""
+    return {name: count for name, count in Counter(names).items() if count > 1}
+
+
+def _merged(header: list[str], cells: list[str], repeated: Container[str]) -> dict[str, Any]:
     """Return cells by column; of columns of the same name all cells that have something in them, as a list."""
     found: dict[str, Any] = {}
     for name, cell in zip(header, cells, strict=True):
-        if header.count(name) > 1:
+        if name in repeated:
             found.setdefault(name, []).extend([cell] if cell else [])
         else:
             found[name] = cell

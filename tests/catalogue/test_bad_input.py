@@ -3,6 +3,7 @@
 import codecs
 import json
 import os
+import time
 
 import psutil
 import pytest
@@ -172,6 +173,17 @@ def test_every_problem_is_in_the_table_and_the_first_of_them_in_the_outcome(writ
     outcome = run(write(*[b"broken"] * 300))
     assert (outcome["failed"], len(outcome["problems"])) == (300, 100)
     assert CatalogueRow.objects.exclude(problem="").count() == 300
+
+
+def test_very_many_columns_take_a_moment(put, shop):
+    put("a.png")
+    began = time.process_time()
+    (shop / "wide.csv").write_text("file" + ",x" * 100_000 + "\na.png" + "," * 100_000 + "\n")
+    assert counts(run(shop / "wide.csv")) == {"new": 1}
+    members = ",".join(f'"{i}":1' for i in range(80_000))
+    (shop / "wide.jsonl").write_text('{"file":"a.png",' + members + ',"79999":1}\n')
+    assert problems(run(shop / "wide.jsonl")) == {1: "79999: it is there twice"}
+    assert time.process_time() - began < 5
 
 
 def test_a_hundred_thousand_rows_take_little_memory(put, shop):
