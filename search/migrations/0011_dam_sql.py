@@ -31,6 +31,16 @@ DO $$ BEGIN
 EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation THEN
     NULL;
 END $$;
+
+-- What its statements may write to disk while they sort. Only superusers may say so, and not the role; internal_error is
+-- what two get who say it at once.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}' AND rolconfig::text LIKE '%temp_file_limit=%') THEN
+        ALTER ROLE {ROLE} SET temp_file_limit = '1GB';
+    END IF;
+EXCEPTION WHEN insufficient_privilege OR undefined_object OR unique_violation OR internal_error THEN
+    NULL;
+END $$;
 """
 
 RIGHTS = """

@@ -5,9 +5,10 @@ import logging
 import select
 import sys
 import termios
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +27,15 @@ from search.vectors import text_vector
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 32 * 1024 * 1024  # of an answer, as the server sends it
+AT_ONCE = 4  # statements of one process: each keeps a thread of the web server from everybody else
 LATE = 5.0  # seconds after the server's own limit at which it is no longer waited for
 
 # What becomes a value of Python and of JSON; everything else stays as PostgreSQL writes it.
 NATIVE = {psycopg.postgres.types[name].oid for name in ("bool", "int2", "int4", "int8", "oid", "float4", "float8")} | {
     psycopg.postgres.types[name].array_oid for name in ("text", "varchar", "int4", "int8", "float4", "float8")
 }
+
+_places = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def run(sql: str, asked_by: dict[str, str], who: str = "") -> Answer:
     if who:
         logger.info("SQL by %s: %r", who, sql[: rules.LONGEST])
     statement = rules.one_query(sql)
-    with closing(session.connect(asked_by)) as connection:
+    with _place(), closing(session.connect(asked_by)) as connection:
         try:
             rules.refuse_effects(connection.cursor(), statement, sql)
             _make_vectors(connection, statement)
@@ -75,6 +79,17 @@ def run(sql: str, asked_by: dict[str, str], who: str = "") -> Answer:
             if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 connection.cancel_safe(timeout=2)
     return Answer(columns, rows, truncated, round(1000 * (time.monotonic() - started), 1))
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """Hold a place for the block; raise NoSession when all are taken."""
+    if not _places.acquire(blocking=False):
+        raise session.NoSession(_("%d statements are running. Try again in a moment.") % AT_ONCE)
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 def _make_vectors(connection: psycopg.Connection, statement: Statement) -> None:

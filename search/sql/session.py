@@ -19,7 +19,7 @@ EVERYTHING = {"dam.user_id": "", "dam.public_read": "on"}
 
 
 class NoSession(Exception):
-    """The console's role cannot sign in to the database; the message says what to do."""
+    """There is no session for a statement; the message says why, and what to do."""
 
 
 def rights(user: Any) -> dict[str, str]:

@@ -14,6 +14,7 @@ from search.sql.console import Answer
 PSQL = Box("    \n  | \n--+-\n  | \n    \n    \n  | \n    \n", ascii=True)
 VECTOR = re.compile(r"\[(-?[\d.e+-]+,){3,}-?[\d.e+-]+\]")
 WIDEST = 200  # characters of a value
+LONGEST_VECTOR = 500_000  # characters of the longest that pgvector writes, which has 16,000 numbers
 
 
 def short(value: Any) -> str:
@@ -23,11 +24,12 @@ def short(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        value = ", ".join(map(short, value))
+        value = ", ".join(map(short, value[:WIDEST]))  # a cell may hold millions
     text = str(value)
-    if VECTOR.fullmatch(text):
+    if len(text) <= LONGEST_VECTOR and VECTOR.fullmatch(text):
         numbers = text[1:-1].split(",")
         text = f"[{','.join(numbers[:3])},… {len(numbers)}]" if len(numbers) > 8 else text
+    text = text[: WIDEST + 1]
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 

@@ -143,6 +143,13 @@ def test_the_bytes_of_an_answer_are_limited_also_within_one_row(statement, sql):
         sql(statement)
 
 
+def test_what_a_statement_writes_to_disk_is_limited(sql):
+    """In ten seconds it is some gigabytes, where nothing limits it."""
+    rows = "SELECT repeat('x', 1000000) FROM generate_series(1, 2000)"
+    with pytest.raises(SqlError, match="temp_file_limit"):
+        sql(f"WITH kept AS MATERIALIZED ({rows}) SELECT count(*) FROM kept")
+
+
 def test_no_volatile_function_of_the_server_is_called(sql):
     """Asked of the server itself: whatever PostgreSQL's version has."""
     with connection.cursor() as cursor:
@@ -177,6 +184,8 @@ def test_the_role_itself_is_held_to_reading_dam_sql(sql):
         "COPY (SELECT 1) TO PROGRAM 'true'",
         "SELECT lo_import('/etc/passwd')",
         "ALTER ROLE dam_sql SUPERUSER",
+        "SET temp_file_limit = -1",
+        "ALTER ROLE dam_sql RESET temp_file_limit",
         "SELECT dam_sql.follow_active_model()",
     ):
         with session.connect(session.EVERYTHING) as signed_in:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from io import StringIO
 
 import pytest
@@ -82,6 +83,13 @@ def test_a_table_shortens_vectors_and_shows_no_control_characters():
     assert (
         shown == " id | [bold]x\n----+---------\n  1 | [red]y\n 22 |\n(2 rows, and more that DAM_SQL_ROWS keeps back)"
     )
+
+
+def test_a_cell_of_millions_is_shown_as_quickly_as_a_short_one():
+    started = time.monotonic()
+    assert short([0.25] * 7_000_000) == short([0.25] * 250)
+    assert short("<" * 30_000_000) == "<" * 199 + "…"
+    assert time.monotonic() - started < 1
 
 
 @pytest.mark.django_db

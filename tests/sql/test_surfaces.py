@@ -1,11 +1,14 @@
 """The console in the admin and over REST: for superusers, where it is on."""
 
 import logging
+import threading
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
+
+from search.sql import console
 
 PAGE, API = "/admin/search/embeddingmodel/sql/", "/api/v1/sql/"
 
@@ -137,3 +140,14 @@ def test_a_model_that_is_away_is_said_so(api, make_asset, small_space):
     assert answer.status_code == 503
     small_space.delete()
     assert api.post(API, {"sql": "SELECT clip_text_embedding('something new')"}).status_code == 503
+
+
+def test_statements_at_once_leave_threads_of_the_web_server_to_everybody_else(api, browser, monkeypatch):
+    monkeypatch.setattr(console, "_places", threading.BoundedSemaphore(1))
+    with console._place():
+        answer = api.post(API, {"sql": "SELECT 1"})
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "statements are running" in answer.json()["detail"]
+        assert "statements are running" in browser.post(PAGE, {"sql": "SELECT 1"}).content.decode()
+    for statement, status in (("SELECT 1/0", 400), ("SELECT 1", 200)):
+        assert api.post(API, {"sql": statement}).status_code == status
