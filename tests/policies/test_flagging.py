@@ -280,3 +280,20 @@ def test_a_policy_is_checked_in_as_many_statements_for_ten_assets_as_for_a_hundr
 def test_a_text_that_is_more_than_words_is_refused(text, calibrated):
     with pytest.raises(ValueError, match=r"words|something to look for"):
         policies.parts_of(text)
+
+
+def test_many_policies_leave_the_worker_time_for_the_rest_and_none_is_forgotten(library, policy, words, monkeypatch):
+    monkeypatch.setattr(policies, "TURN", -1.0)  # one has its turn
+    policy(enabled=False, name="first")
+    tasks.check_policies()
+    made = [policy(enabled=False, name=str(number)) for number in range(2)]
+    broken = policy("gun", name="of a model that is away")
+    Policy.objects.filter(pk=broken.pk).update(problem="The model is away.")
+    words.away = True
+    for number in range(3):
+        assert Policy.objects.filter(checked_at=None).count() == 3 - number
+        tasks.check_policies()
+    assert all(Policy.objects.get(pk=one.pk).checked_at for one in made)
+    words.away = False
+    tasks.check_policies()
+    assert not policies.due().exists()
