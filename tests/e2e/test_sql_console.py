@@ -5,11 +5,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Page, expect
 
+from assets.models import Asset
+
 
 def test_a_statement_is_run_on_a_phone_and_shows_its_pictures(
     page: Page, live_server, client: Client, library, settings
 ):
     settings.DAM_SQL_CONSOLE = True
+    name = "DSC00042_at_the_lake_before_the_storm.JPEG"  # as files are called: a word that is wider than its picture
+    Asset.objects.filter(pk=library["both"].pk).update(title=name)
     client.force_login(User.objects.create_superuser("boss"))
     cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
     page.context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
@@ -25,3 +29,5 @@ def test_a_statement_is_run_on_a_phone_and_shows_its_pictures(
     expect(pictures.first).to_have_attribute("alt", "A car")
     expect(page.get_by_role("columnheader")).to_have_count(8)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator(".dam-found li", has_text=name)).to_have_count(1)
+    assert page.locator(".dam-found li").evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
