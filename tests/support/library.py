@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import requests
 
+from search.service.address import Address
 from tests.support.processes import ROOT, wait_until
 
 
@@ -66,6 +67,9 @@ class Library:
                 lambda: "Ctrl-C" in self.log.read_text() or process.poll() is not None, "up to be up", seconds=240
             )
             assert process.poll() is None, self.log.read_text()
+            assert Address(host="127.0.0.1", port=self.port).answers(), (
+                "addresses were printed before anybody was there"
+            )
             wait_until(self.answers, "the web server", seconds=60)
             yield process
         finally:

@@ -68,7 +68,7 @@ class Command(BaseCommand):
                     return
                 services.pop()
                 services += [Service(name, command, environment) for name, command in _commands().items()]
-                self._announce()
+                self._announce(services)
                 keep_running(services, self.stop, self.stderr.write)
             except Failed as error:
                 raise CommandError(f"{error} Everything is stopped.") from error
@@ -125,7 +125,13 @@ class Command(BaseCommand):
             if service.process.poll() is not None or time.monotonic() > deadline:
                 raise Failed(f"{service.name} does not listen at {address}; its last words are above.")
 
-    def _announce(self) -> None:
+    def _announce(self, services: list[Service]) -> None:
+        """Say where it is, as soon as it can be asked there, or is not going to be."""
+        web = Address(host=settings.DAM_HOST, port=settings.DAM_PORT)
+        deadline = time.monotonic() + LISTENING_SECONDS
+        while not web.answers() and not self.stop.wait(0.1):
+            if time.monotonic() > deadline or any(service.process.poll() is not None for service in services):
+                break
         url = _url()
         self.stdout.write(
             f"\n  Page   {url}/\n  Admin  {url}/admin/\n  API    {url}/api/docs/\n\nCtrl-C stops all of it."
