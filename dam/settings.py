@@ -137,8 +137,6 @@ def _storage(location: str) -> dict[str, Any]:
             "region_name": env.str("AWS_S3_REGION_NAME", default=None),
             "access_key": env.str("AWS_ACCESS_KEY_ID", default=None),
             "secret_key": env.str("AWS_SECRET_ACCESS_KEY", default=None),
-            "addressing_style": env.str("AWS_S3_ADDRESSING_STYLE", default="auto"),
-            "signature_version": env.str("AWS_S3_SIGNATURE_VERSION", default="s3v4"),
             "default_acl": None,
             "querystring_auth": True,
             "querystring_expire": int(DAM_URL_EXPIRY.total_seconds()),
