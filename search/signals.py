@@ -30,6 +30,8 @@ def embed_prepared(sender: type[Asset], pictures: dict[tuple[int, int], Any], **
     descriptions.owe()
     segments = _owe_segments({asset_id for asset_id, _segment in pictures})
     embed_batch(pictures)
+    if EmbeddingModel.objects.filter(state=EmbeddingModel.State.ACTIVE, calibration=None).exists():
+        doorbell.ring("search.tasks.calibrate")
     if segments:
         doorbell.ring("search.tasks.embed_pending")
 

@@ -51,6 +51,12 @@ def sweep() -> None:
 
 
 @shared_task
+def calibrate() -> None:
+    """Measure what chance looks like as soon as that can be said: until then whatever is nearest is a match."""
+    calibrate_when_due()
+
+
+@shared_task
 def build_indexes() -> None:
     """Build what indexes are due, beside the worker's other work: the database builds, a thread only waits for it."""
 

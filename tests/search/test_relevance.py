@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from django.test.utils import CaptureQueriesContext
 
+from assets import doorbell
 from assets.ledger import State
 from assets.models import Asset
+from assets.signals import prepared
 from search import relevance as module
+from search import tasks
 from search.encoders import ModelUnavailable
 from search.models import Calibration, Embedding, EmbeddingModel
 from search.relevance import Relevance, calibrate, due, measure, of_parts, relevance
@@ -132,6 +135,20 @@ def test_twenty_vectors_are_enough_and_fewer_are_not(library: Callable[[int], Em
     assert calibration is not None
     assert (calibration.pictures, calibration.library) == (20, 20)
     assert relevance([(1, "text", unit(1))], model) is not None
+
+
+def test_it_is_measured_as_soon_as_there_are_vectors_and_not_with_the_next_sweep(
+    library: Callable[[int], EmbeddingModel], monkeypatch: pytest.MonkeyPatch
+):
+    library(20)
+    rung: list[str] = []
+    monkeypatch.setattr(doorbell, "ring", rung.append)
+    prepared.send(Asset, pictures={})
+    assert rung == ["search.tasks.calibrate"]
+    tasks.calibrate()
+    assert Calibration.objects.get().library == 20
+    prepared.send(Asset, pictures={})
+    assert rung == ["search.tasks.calibrate"]
 
 
 def test_it_is_measured_again_once_the_library_has_doubled(library: Callable[[int], EmbeddingModel]):
