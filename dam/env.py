@@ -3,12 +3,33 @@
 import secrets
 import socket
 from pathlib import Path
+from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/name is read for any NAME
+
+class _Values(FileAwareMapping):
+    """NAME_FILE=/run/secrets/name is read for any NAME; the line end of such a file is no part of what it says."""
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name).rstrip("\r\n")
+
+
+class _Env(environ.FileAwareEnv):
+    ENVIRON = _Values()
+
+    def get_value(self, var: str, *args: Any, **options: Any) -> Any:
+        try:
+            return super().get_value(var, *args, **options)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from None
+
+
+env = _Env()
 env.read_env(BASE_DIR / ".env")
 
 DATA_DIR = Path(env.str("DAM_DATA_DIR", default=str(BASE_DIR / ".dam"))).expanduser().resolve()

@@ -40,6 +40,10 @@ def test_the_web_process_imports_no_sdk_before_somebody_asks(llm: str, tmp_path:
         ({"DAM_LLM_SECONDS": 0}, "search.E041"),
         ({"DAM_LLM_PICTURES": 0}, "search.E041"),
         ({"DAM_LLM_TOKENS": -1}, "search.E041"),
+        ({"DAM_LLM_AT_ONCE": 16}, "search.E041"),
+        ({"DAM_LLM_MAX_TOKENS": 10**10}, "search.E041"),
+        ({"DAM_LLM_API_KEY": "a\nkey"}, "search.E042"),
+        ({"DAM_LLM_API_KEY": "schlüssel"}, "search.E042"),
     ],
 )
 def test_a_setting_that_means_nothing_fails_at_start(values: dict[str, Any], found: str, settings: Any) -> None:
