@@ -71,8 +71,7 @@ class Request(HTTPRequestParser):
         if self.body_bytes_received // STEP > steps and not self.error:
             self.bodies.add(self)
             if sum(body.body_bytes_received for body in self.bodies) > settings.DAM_INCOMING_BYTES:
-                self.error = Full("Too many uploads are on their way; try again in a moment.")
-                self.completed = True
+                self.error, self.completed = Full("Too many uploads are on their way; try again in a moment."), True
         return taken
 
 
@@ -128,6 +127,7 @@ class Channel(HTTPChannel):
     """A connection, which is given up when nothing comes of it: see ``given_up_at``."""
 
     task_class, error_task_class, parser_class = Task, Refusal, Request
+    parked = writing = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -142,6 +142,31 @@ class Channel(HTTPChannel):
         elif before is not None:  # what comes quickly earns no time to be slow in later
             self.due = min(latest, self.due + (before.body_bytes_received - brought) / SLOWEST)
         return taken
+
+    def service(self) -> None:
+        """Answer the next request, once the answers before it are fetched: no thread waits for who pipelines."""
+        with self.requests_lock:
+            self.parked = parked = self.total_outbufs_len > STEP
+        if not parked:
+            super().service()
+
+    def handle_write(self) -> None:
+        super().handle_write()
+        with self.requests_lock:
+            if self.parked and self.total_outbufs_len <= STEP:
+                self.parked = False
+                self.server.add_task(self)
+
+    def write_soon(self, data: Any) -> int:
+        self.writing = True
+        try:
+            return super().write_soon(data)
+        finally:
+            self.writing = False
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        if self.writing:  # between answers it is ``service`` that looks
+            super()._flush_outbufs_below_high_watermark()
 
     def given_up_at(self) -> float:
         """When the client has waited too long, if nothing more comes, or is fetched; never while it waits for us."""
@@ -186,8 +211,7 @@ def serve(application: Any) -> None:
         channel_timeout=settings.DAM_REQUEST_SECONDS,
         inbuf_overflow=IN_MEMORY,
         max_request_header_size=IN_MEMORY,
-        max_request_body_size=settings.DAM_MAX_UPLOAD_BYTES
-        + 2 * STEP,  # dam.middleware knows the limit of each address
+        max_request_body_size=settings.DAM_MAX_UPLOAD_BYTES + 2 * STEP,  # of each address: dam.middleware
         clear_untrusted_proxy_headers=False,  # settings say which of them Django believes
         log_socket_errors=False,
         ident="",

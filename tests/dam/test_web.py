@@ -195,6 +195,28 @@ def test_readers_who_do_not_read_on_hold_no_thread_and_others_get_their_bytes(se
         assert server.ask("GET", path, Range="bytes=100-20000099") == (206, data[100:20_000_100])
 
 
+def test_nor_does_who_asks_on_without_reading(serve, make_asset, picture):
+    """Each of its answers is sent in the end, in order; a thread does not wait for that."""
+    data = picture() + os.urandom(9 * 2**20)
+    asset = make_asset(data=data)
+    server = serve()
+    asked = f"GET /assets/{asset.pk}/original/ HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    last = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with ExitStack() as stack:
+        greedy = [stack.enter_context(server.connect()) for _ in range(20)]
+        for connection in greedy:
+            connection.sendall(asked * 4 + last)
+            assert connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
+        server.assert_prompt()
+        for connection in greedy[10:]:  # whose answers nobody fetches
+            connection.close()
+        with greedy[0].makefile("rb") as answers:
+            parts = answers.read().split(data)
+        assert [part[:12] for part in parts] == [b"HTTP/1.1 200"] * 5
+        assert parts[-1].endswith(b"\r\n\r\nok")
+        server.assert_prompt()
+
+
 def test_more_connections_than_there_is_room_for_push_out_those_that_wait(transactional_db, tmp_path):
     with running(tmp_path, ["-c", FEW_FILES], DAM_REQUEST_SECONDS="60") as server, ExitStack() as stack:
         for _connection in range(100):
