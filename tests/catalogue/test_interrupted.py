@@ -87,6 +87,20 @@ def test_an_import_that_is_killed_goes_on_where_it_was(pictures, write, files):
     assert not Asset.objects.filter(collections=None).exists()
 
 
+def test_an_import_that_is_interrupted_says_how_to_go_on(pictures, write, files):
+    path = write({"url": f"http://127.0.0.1:{pictures.server_port}/1.png"})
+    process = start(pictures, path, files)
+    try:
+        wait_until(lambda: pictures.asked or process.poll() is not None, "it to fetch")
+        process.send_signal(signal.SIGINT)
+        pictures.turns.release(100)
+        _output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, errors) == (1, "CommandError: shop: ended after 1 rows; run it again to go on.\n")
+
+
 def test_a_second_import_of_the_same_catalogue_is_told_to_wait_and_another_is_not(pictures, put, write, files):
     path = write({"url": f"http://127.0.0.1:{pictures.server_port}/1.png"})
     first = start(pictures, path, files)

@@ -82,6 +82,8 @@ class Command(BaseCommand):
                 work.run(islice(rows, options["limit"]))
         except (Unreadable, Busy) as error:
             fatal = str(error)
+        except KeyboardInterrupt:
+            raise CommandError(f"{name}: ended after {outcome.rows:,} rows; run it again to go on.") from None
         if options["wait"] and not options["dry_run"]:
             self._wait(outcome, options["timeout"])
         self._print(outcome, fatal, options)
