@@ -1,4 +1,5 @@
 import json
+import threading
 from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
@@ -9,7 +10,7 @@ from django.test import Client
 from PIL import Image
 
 from assets.models import Asset
-from demo.llm import Server
+from demo.llm import Handler, Server
 from search.models import Ask
 from tests.ask.conftest import PROVIDERS
 
@@ -57,6 +58,29 @@ def test_an_answer_comes_in_events_each_statement_when_it_is_whole(
     assert pictures["pictures"][0]["id"] == asset.pk
     assert statement["text"] == "Truck."
     assert done["tokens"]["out"] > 0
+
+
+class Waiting(Handler):
+    """Ends its answer when somebody has read the beginning."""
+
+    def chunk(self, data: bytes) -> None:
+        if b'"end_turn"' in data or b'"stop"' in data:
+            self.server.in_time = self.server.was_read.wait(10)  # type: ignore[attr-defined]
+        super().chunk(data)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_statement_is_read_while_the_model_goes_on(
+    provider: str, shown: Callable[..., Asset], serve: Any, ask_at: Any, post: Any
+) -> None:
+    server = serve(Server(handler=Waiting))
+    server.was_read = threading.Event()
+    ask_at(server.url, provider)
+    shown(title="Truck")
+    for event in post(stream=True).streaming_content:
+        if event.startswith(b"event: statement"):
+            server.was_read.set()
+    assert server.in_time
 
 
 def test_json_lines_come_for_who_accepts_them(

@@ -58,6 +58,12 @@ def scans(model):
         return cursor.fetchone()[0]
 
 
+def rows_read(model):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_get_xact_tuples_fetched(%s::regclass)", [f"embedding_hnsw_{model.pk}"])
+        return cursor.fetchone()[0]
+
+
 def test_it_gives_what_the_ranking_gives(library):
     rng = np.random.default_rng(2)
     for _query in range(10):
@@ -183,9 +189,10 @@ def test_more_rows_are_all_compared_where_more_are_asked_for(library, small_spac
 
 def test_the_index_is_asked_once_whatever_the_threshold(library, small_space, by_index):
     """In the scan a threshold that few reach would have it walk through everything, scan after scan."""
-    before = scans(small_space)
+    before, rows_before = scans(small_space), rows_read(small_space)
     assert match_images(-np.ones(8), 0.999, 5) == []
     assert scans(small_space) == before + 1
+    assert rows_read(small_space) - rows_before == 205  # of 300
 
 
 def test_what_the_index_does_not_find_is_found_by_comparing(library, small_space, by_index):

@@ -67,11 +67,12 @@ def test_the_text_is_in_the_language_of_the_box(three):
 
 
 def test_a_sheet_is_one_picture_of_the_results(three, tmp_path):
-    run("search", "x", "--sheet", str(tmp_path / "sheet.jpg"))
+    found = json.loads(run("search", "x", "--json", "--sheet", str(tmp_path / "sheet.jpg")))["results"]
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.width == 3 * 240
-        colors = {tuple(np.array(sheet.getpixel((120 + 240 * cell, 120))) > 100) for cell in range(3)}
-    assert colors == {(True, False, False), (False, True, False), (False, False, True)}
+        colors = [tuple(np.array(sheet.getpixel((120 + 240 * cell, 120))) > 100) for cell in range(3)]
+    shown = {asset.pk: tuple(number == cell for cell in range(3)) for number, asset in enumerate(three)}
+    assert colors == [shown[row["id"]] for row in found]
 
 
 @pytest.mark.parametrize(
