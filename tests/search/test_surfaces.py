@@ -97,7 +97,7 @@ def test_random_queries_find_the_same_everywhere(library, admin_client):
     rng = random.Random(4)
     ids = [asset.pk for asset in library]
     asked = answered = 0
-    while asked < 200:
+    while asked < 100:
         params = some_query(rng, ids)
         try:
             query = SearchQuery.parse(params)
@@ -113,4 +113,4 @@ def test_random_queries_find_the_same_everywhere(library, admin_client):
         if expected is not None and (query.parts or query.phrases):
             assert in_the_admin(admin_client, params, query) == expected, params.urlencode()
             answered += bool(expected)
-    assert answered > 100
+    assert answered > 50

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-# Each process may hold models and run servers of its own.
-FEWEST, MOST = 2, 8
+# Each process may hold models and run servers of its own; more than two cores are worth, because some tests wait.
+FEWEST, MOST = 3, 8
 
 # One process for all of it: a library on an S3 server takes long to start, and it is hurt by one test at a time.
 TOGETHER = ("tests/faults/",)
