@@ -14,7 +14,7 @@ from assets.admin.base import ModelAdmin
 from assets.admin.display import STATE_LABELS, day, facts, metadata_table, tag_labels, thumbnail
 from assets.admin.upload import upload
 from assets.ledger import State
-from assets.models import Asset
+from assets.models import Asset, Kind
 from assets.querysets import AssetQuerySet
 
 
@@ -25,7 +25,7 @@ class AssetAdmin(ModelAdmin):
     actions: Sequence[Any] = (actions.tag, actions.untag, actions.collect, actions.prepare_again)
     search_fields = ("title", "filename", "description")
     search_help_text = _("Search names and descriptions")
-    list_display = ("picture", "name", "labels", "kind", "dimensions", "created", "taken", "preparation")
+    list_display = ("picture", "name", "labels", "dimensions", "created", "taken", "preparation")
     list_display_links = ("picture", "name")
     list_filter: Sequence[Any] = (
         filters.TagFilter,
@@ -72,8 +72,10 @@ class AssetAdmin(ModelAdmin):
         return tag_labels(asset.tags.all())
 
     @display(description=_("Dimensions"), ordering=F("width") * F("height"))
-    def dimensions(self, asset: Asset) -> str:
-        return f"{asset.width} × {asset.height}" if asset.width else "–"
+    def dimensions(self, asset: Asset) -> SafeString:
+        size = f"{asset.width} × {asset.height}" if asset.width else "–"
+        kind = "" if asset.kind == Kind.IMAGE else asset.get_kind_display()  # most are; nine columns would be too wide
+        return format_html('<span class="dam-size">{}</span><br>{}', size, kind)
 
     @display(description=_("Created"), ordering="created_at")
     def created(self, asset: Asset) -> SafeString | str:

@@ -41,6 +41,8 @@ from search.throttles import TooManyPictures, count_pictures
 class ResultsPaginator(LenientPaginator):
     """Pages of results, matches and weaker ones."""
 
+    template_name = "admin/search/pages.html"
+
     @cached_property
     def count(self) -> int:
         results: Any = self.object_list

@@ -34,7 +34,6 @@ def sql_console(model_admin: Any, request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("SQL"),
-        "opts": model_admin.opts,
         "sql": sql,
         "longest": LONGEST,
     }

@@ -172,6 +172,7 @@ def test_select_all_takes_the_matches_and_not_what_only_came_nearest(
     response = editing.get(LIST, query)
     assert response.context["cl"].result_count == 3
     assert len(response.context["cl"].result_list) == 5
+    assert "3 matches, then weaker ones" in response.content.decode()
     editing.post(
         f"{LIST}?q=like:{spread[0].pk}",
         {"action": "embed_again", "select_across": "1", "index": "0", "_selected_action": ["0"]},

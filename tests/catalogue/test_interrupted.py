@@ -21,7 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # The command, in a process that counts this machine's loopback and this one port as public: what no setting can do.
 COMMAND = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may inherit that it is ignored
 from django.core.management import execute_from_command_line
 from assets import remote
 remote._public = lambda address: address == "127.0.0.1"
