@@ -17,13 +17,13 @@ from search.models import EmbeddingModel, RecallProbe
 from search.status import library_status
 
 pytestmark = pytest.mark.django_db
-ROWS = 3000
+ROWS = 1500
 
 
 @pytest.fixture
 def library(many_assets: Callable[..., list[Asset]], small_space: EmbeddingModel, settings: Any) -> EmbeddingModel:
-    """3,000 random vectors, of which rankings may use the index above 1,000."""
-    settings.DAM_EXACT_ROWS = 1000
+    """1,500 random vectors, of which rankings may use the index above 500."""
+    settings.DAM_EXACT_ROWS = 500
     many_assets(np.random.default_rng(1).normal(size=(ROWS, 8)))
     return small_space
 
